@@ -1,0 +1,2 @@
+// Package tus is a resumable-upload server that stays correct when no process remembers anything.
+package tus
