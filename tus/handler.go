@@ -2,7 +2,10 @@ package tus
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"net/http"
+	"runtime/debug"
 	"time"
 )
 
@@ -12,40 +15,74 @@ type Handler struct {
 	state   State
 	storage Storage
 	opt     Options
+	cors    *corsPolicy
+	busy    busy
+
+	// abilities of the storage; nil where it lacks them
+	concat Concatenator
+	open   Opener
+	link   Linker
+	prober Prober
 }
+
+// strayAge is how old pieces without a record must be before Sweep collects them: longer than any Append.
+const strayAge = 24 * time.Hour
 
 // NewHandler returns the protocol over state and storage.
 func NewHandler(state State, storage Storage, opt *Options) (*Handler, error) {
+	if state == nil || storage == nil {
+		return nil, errors.New("tus: NewHandler needs a State and a Storage")
+	}
 	o, err := opt.withDefaults()
 	if err != nil {
 		return nil, err
 	}
-	return &Handler{state: state, storage: storage, opt: o}, nil
+	h := &Handler{state: state, storage: storage, opt: o}
+	if h.cors, err = newCORS(o.CORS, o.EnableDownload); err != nil {
+		return nil, err
+	}
+	h.concat, _ = ability[Concatenator](storage)
+	h.open, _ = ability[Opener](storage)
+	h.link, _ = ability[Linker](storage)
+	h.prober, _ = ability[Prober](storage)
+	if o.EnableConcatenation && h.concat == nil {
+		return nil, errors.New("tus: EnableConcatenation needs a Storage that is a Concatenator")
+	}
+	if o.EnableDownload && h.open == nil && h.link == nil {
+		return nil, errors.New("tus: EnableDownload needs a Storage that is an Opener or a Linker")
+	}
+	return h, nil
 }
 
 // ServeHTTP answers one request. It wants the path as the client sent it, BasePath included.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	http.Error(w, "not built yet", http.StatusNotImplemented)
+	x := &exchange{h: h, w: w, r: r, id: requestID(r)}
+	w.Header().Set("X-Request-ID", x.id)
+	defer func() {
+		if p := recover(); p != nil {
+			if p == http.ErrAbortHandler {
+				panic(p)
+			}
+			x.fail(fmt.Errorf("panic: %v\n%s", p, debug.Stack()))
+		}
+	}()
+	x.serve()
 }
 
 // Drain makes the requests that are receiving bytes stop reading, commit what has arrived and answer, and
 // waits for them until ctx ends. For a shutdown, after the grace period.
-func (h *Handler) Drain(ctx context.Context) error { return nil }
+func (h *Handler) Drain(ctx context.Context) error { return h.busy.drain(ctx) }
 
-// SweepReport counts what a Sweep did.
-type SweepReport struct {
-	Expired    int // uploads removed because their time was over
-	Completed  int // sealed uploads whose object was put in place
-	Removed    int // doomed uploads whose removal was finished
-	Events     int // owed events delivered
-	Collected  int // uploads of which stray pieces were removed from the storage
-	Busy       int // due, but in use by a request
-	Failed     int // due, but an error came in between; logged
+// requestID returns the X-Request-ID of a request if it is fit for a log, else a fresh one.
+func requestID(r *http.Request) string {
+	id := r.Header.Get("X-Request-ID")
+	if len(id) < 1 || len(id) > 128 {
+		return randomText(12)
+	}
+	for i := range len(id) {
+		if id[i] <= ' ' || id[i] >= 0x7f {
+			return randomText(12)
+		}
+	}
+	return id
 }
-
-// Sweep finishes what requests could not: it removes expired uploads, completes sealed ones, delivers owed events and
-// collects stray pieces. It may run at any time, in several processes at once. It needs a State that is a [DueLister].
-func (h *Handler) Sweep(ctx context.Context) (SweepReport, error) { return SweepReport{}, nil }
-
-// strayAge is how old pieces without a record must be before Sweep collects them: longer than any Append.
-const strayAge = 24 * time.Hour

@@ -37,6 +37,8 @@ type Options struct {
 	EnableExpiration    bool
 	EnableConcatenation bool
 	EnableDownload      bool
+	// DisableUnfinishedConcat refuses final uploads whose parts are not all complete.
+	DisableUnfinishedConcat bool
 	// CleanupPartials terminates the partial uploads of a final upload that is in place.
 	CleanupPartials bool
 	// NoTrailers says that the platform does not hand trailers over: checksum-trailer is not advertised.
@@ -45,6 +47,8 @@ type Options struct {
 	// ExpireAfter is how long an unfinished upload lives from its last progress on. Default 24 h. Counts only
 	// with EnableExpiration.
 	ExpireAfter time.Duration
+	// ExpireFinished lets finished uploads expire too, at the time that they would have had unfinished.
+	ExpireFinished bool
 	// SHA256 keeps a SHA-256 in the rolling digest beside the crc32c.
 	SHA256 bool
 
@@ -130,6 +134,9 @@ func (o *Options) withDefaults() (Options, error) {
 	set(&c.CheckpointEvery, 10*time.Second)
 	if c.CORS == nil {
 		c.CORS = &CORS{}
+	}
+	if c.Hooks.Events == 0 {
+		c.Hooks.Events = Created | Finished | Terminated
 	}
 	if c.Log == nil {
 		c.Log = slog.Default()

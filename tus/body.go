@@ -1,0 +1,179 @@
+package tus
+
+import (
+	"context"
+	"errors"
+	"io"
+	"sync"
+	"time"
+)
+
+// Reasons for a body to end before its end.
+var (
+	errNewer    = errors.New("tus: a newer request for the same upload has come in")
+	errDraining = errors.New("tus: the server is shutting down")
+	errStalled  = errors.New("tus: the body stood still for too long")
+	errOverlong = errors.New("tus: the body is longer than what the upload still takes")
+	errLost     = errors.New("tus: the lease could not be kept")
+)
+
+// A body is what a request brings to be appended.
+type body struct {
+	src  io.Reader
+	size int64 // in bytes, or Unknown
+	// sum gives the checksum that the client announced, nil for none. Called when src has ended: it may be in a trailer.
+	sum     func() (*checksum, error)
+	trailed bool // sum is known only after the body
+	// deadline makes a Read of src that lasts beyond t fail; the zero time takes that back. May be nil.
+	deadline func(t time.Time)
+}
+
+// pumpBuffer is how much of a body is read at once. Two of them are in use per request: one is filled from the
+// connection while the other is stored.
+const pumpBuffer = 256 << 10
+
+var pumpBuffers = sync.Pool{New: func() any { b := make([]byte, pumpBuffer); return &b }}
+
+// A pump reads a body in a goroutine of its own, so that whoever stores the bytes can notice that none are
+// coming. It is started by startPump and joined by stop, before the response ends.
+type pump struct {
+	full chan pumped // closed after the last
+	free chan *[]byte
+	quit context.CancelFunc
+	done chan struct{}
+
+	mu      sync.Mutex // guards the two below: no deadline may be moved after the body was cut off
+	cut     bool
+	setRead func(time.Time)
+}
+
+type pumped struct {
+	buf *[]byte
+	b   []byte
+	err error
+}
+
+// startPump begins to read. When ctx ends, reading stops with ctx's cause; what has arrived stays to be taken.
+func startPump(ctx context.Context, b *body, idle time.Duration) *pump {
+	ctx, quit := context.WithCancel(ctx)
+	p := &pump{full: make(chan pumped, 1), free: make(chan *[]byte, 2), quit: quit, done: make(chan struct{}), setRead: b.deadline}
+	size := int64(pumpBuffer)
+	if b.size != Unknown {
+		size = min(size, max(b.size, 1))
+	}
+	for range 2 {
+		p.free <- getBuffer(size)
+		if b.size != Unknown && b.size <= size {
+			break // one buffer takes it all
+		}
+	}
+	go p.run(ctx, b.src, idle)
+	return p
+}
+
+// getBuffer lends a pooled buffer, or makes one of a small body's size.
+func getBuffer(size int64) *[]byte {
+	if size < pumpBuffer/4 {
+		b := make([]byte, size)
+		return &b
+	}
+	return pumpBuffers.Get().(*[]byte)
+}
+
+func putBuffer(b *[]byte) {
+	if len(*b) == pumpBuffer {
+		pumpBuffers.Put(b)
+	}
+}
+
+func (p *pump) run(ctx context.Context, src io.Reader, idle time.Duration) {
+	defer close(p.done)
+	defer close(p.full)
+	unblock := context.AfterFunc(ctx, p.cutOff)
+	defer unblock()
+	for {
+		var buf *[]byte
+		select {
+		case buf = <-p.free:
+		case <-ctx.Done():
+			p.full <- pumped{err: context.Cause(ctx)}
+			return
+		}
+		p.allow(idle)
+		n, err := src.Read(*buf)
+		if err != nil {
+			p.allow(0)
+			err = p.reason(ctx, err)
+		}
+		p.full <- pumped{buf: buf, b: (*buf)[:n], err: err}
+		if err != nil {
+			return
+		}
+	}
+}
+
+// reason says why a body ended: a deadline that passed is either ours, from cutOff, or the client's silence.
+func (p *pump) reason(ctx context.Context, err error) error {
+	switch {
+	case errors.Is(err, io.EOF):
+		return io.EOF
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	}
+	var t interface{ Timeout() bool }
+	if errors.As(err, &t) && t.Timeout() {
+		return errStalled
+	}
+	return err
+}
+
+// allow gives the next Read so long; zero takes the limit away, since it would otherwise hit the connection
+// after the body's end.
+func (p *pump) allow(d time.Duration) {
+	if p.setRead == nil {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case p.cut:
+	case d == 0:
+		p.setRead(time.Time{})
+	default:
+		p.setRead(time.Now().Add(d))
+	}
+}
+
+// cutOff makes a blocked Read return.
+func (p *pump) cutOff() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.cut = true
+	if p.setRead != nil {
+		p.setRead(time.Unix(1, 0))
+	}
+}
+
+// stop ends the reading and waits for the goroutine.
+func (p *pump) stop() {
+	select {
+	case <-p.done: // ended by itself: the connection is fit for another request, leave its deadline alone
+		p.quit()
+	default:
+		p.quit()
+	}
+	for c := range p.full {
+		if c.buf != nil {
+			putBuffer(c.buf)
+		}
+	}
+	<-p.done
+	for {
+		select {
+		case b := <-p.free:
+			putBuffer(b)
+		default:
+			return
+		}
+	}
+}

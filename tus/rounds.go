@@ -1,0 +1,218 @@
+package tus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+)
+
+// appending is one request's bytes on their way into an upload.
+type appending struct {
+	h      *Handler
+	in     *intake
+	verify *verifier
+	lease  Lease
+	cancel context.CancelCauseFunc
+}
+
+// store takes the body in, round by round, until it has ended or something else has.
+func (h *Handler) store(ctx context.Context, l Lease, b *body) (Upload, error) {
+	v, err := newVerifier(b)
+	if err != nil {
+		return l.Upload, h.giveBack(ctx, l, err)
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	a := &appending{h: h, lease: l, verify: v, cancel: cancel}
+	a.in = &intake{p: startPump(ctx, b, h.opt.IdleTimeout), left: h.room(&l.Upload), patient: v != nil}
+	defer a.in.p.stop()
+	if v != nil {
+		a.in.hashes = v.hashes
+	}
+	for {
+		next, more, err := a.round(ctx)
+		if !more {
+			return next, err
+		}
+	}
+}
+
+// round stores and commits one round. more says that the body goes on.
+func (a *appending) round(ctx context.Context) (u Upload, more bool, err error) {
+	h := a.h
+	next, err := a.receive(ctx)
+	if errors.Is(err, ErrSuperseded) || errors.Is(err, errLost) {
+		u, err = h.superseded(ctx, a.lease.Upload.ID)
+		return u, false, err
+	}
+	moved := next.Offset > a.lease.Upload.Offset
+	if next.Length == next.Offset && (moved || err == nil) {
+		u, e := h.seal(ctx, a.lease, next)
+		if errors.Is(e, ErrSuperseded) {
+			u, e = h.superseded(ctx, next.ID)
+		}
+		return u, false, e
+	}
+	more = err == nil && !a.in.over()
+	keep := more && !a.in.stalled
+	l, e := h.advance(ctx, a.lease, h.touch(next), keep, moved)
+	switch {
+	case errors.Is(e, ErrSuperseded):
+		u, err = h.superseded(ctx, next.ID)
+		return u, false, err
+	case e != nil:
+		return a.lease.Upload, false, e
+	case !more:
+		return l.Upload, false, err
+	}
+	a.lease = l
+	if keep {
+		return l.Upload, true, nil
+	}
+	return a.resume(ctx, l.Upload)
+}
+
+// resume waits, without a lease, for a silent client's next bytes, and then gets a lease for them.
+func (a *appending) resume(ctx context.Context, u Upload) (Upload, bool, error) {
+	if !a.in.await() {
+		if a.in.err == io.EOF {
+			return u, false, nil
+		}
+		return u, false, a.h.interrupted(a.ended())
+	}
+	l, err := a.h.acquire(ctx, u.ID, u.Offset, a.h.slots(Unknown), false)
+	if err != nil {
+		u, err = a.h.notAcquired(ctx, err)
+		return u, false, err
+	}
+	switch l.Upload.Phase {
+	case Open:
+	case Doomed:
+		return l.Upload, false, a.h.giveBack(ctx, l, faultNotFound)
+	default: // another request has declared that this is the end
+		return l.Upload, false, a.h.giveBack(ctx, l, a.h.overlong(&l.Upload))
+	}
+	a.lease = l
+	return l.Upload, true, nil
+}
+
+// receive runs one Append and returns the record that its receipt makes, with the reason why no more may follow.
+func (a *appending) receive(ctx context.Context) (Upload, error) {
+	h, u := a.h, a.lease.Upload
+	d, err := parseDigest(u.Digest)
+	if err != nil {
+		return u, err
+	}
+	a.in.begin(d, h.opt.CheckpointBytes, h.opt.CheckpointEvery)
+	k := h.keep(ctx, a.lease, a.cancel)
+	sctx, done := h.storing(ctx, a.in, k)
+	rc, err := h.storage.Append(sctx, a.lease, a.in)
+	done()
+	lease, lost := k.stop()
+	if lost != nil {
+		return u, fmt.Errorf("%w: %w", errLost, lost)
+	}
+	a.lease = lease
+	next := lease.Upload
+	next.NextSlot = rc.NextSlot
+	if rc.NextSlot < lease.Slots.First { // a receipt that says nothing: any slot may have been touched
+		next.NextSlot = lease.Slots.End()
+	}
+	keep, err := a.judge(rc, err)
+	if !keep || rc.N == 0 {
+		return next, err
+	}
+	state, ok := a.in.digestAt(rc.N)
+	if !ok {
+		return next, errors.New("tus: the storage's receipt does not end where a read did")
+	}
+	next.Offset += rc.N
+	next.Cursor = rc.Cursor
+	next.Digest = state
+	return next, err
+}
+
+// judge decides whether the bytes of a receipt count, and with what the request ends, if it does.
+func (a *appending) judge(rc Receipt, err error) (bool, error) {
+	in := a.in
+	if in.over() && in.err == errOverlong {
+		return false, a.h.overlong(&a.lease.Upload)
+	}
+	if err == nil && rc.N < in.n {
+		err = errors.New("tus: the storage kept fewer bytes than it read, and gave no reason")
+	}
+	switch {
+	case in.ended && in.err != io.EOF: // cut off: whatever the storage made of it, the body is the reason
+		if err == nil || errors.Is(err, in.err) || !errors.Is(err, ErrNoSpace) {
+			err = a.h.interrupted(a.ended())
+		}
+	case err == nil && a.verify != nil && in.over():
+		if err := a.verify.check(); err != nil {
+			return false, err
+		}
+	}
+	return a.verify == nil || err == nil, err
+}
+
+// ended says why the body ended before its end.
+func (a *appending) ended() error {
+	switch err := a.in.err; err {
+	case errNewer, errDraining, errStalled, errLost:
+		return err
+	default:
+		return refuse(codeBody, "the body broke off; what has arrived is kept").because(err)
+	}
+}
+
+// storing returns a context for Append that does not end with the client, but does when the storage itself stands
+// still for StoreTimeout, and wires the intake to it.
+func (h *Handler) storing(ctx context.Context, in *intake, k *hold) (context.Context, func()) {
+	sctx, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	watchdog := time.AfterFunc(h.opt.StoreTimeout, func() { cancel(ErrUnavailable) })
+	in.reading = func(waits bool) {
+		k.reading(waits)
+		if waits {
+			watchdog.Stop()
+		} else {
+			watchdog.Reset(h.opt.StoreTimeout)
+		}
+	}
+	return sctx, func() {
+		watchdog.Stop()
+		cancel(nil)
+		in.reading = func(bool) {}
+	}
+}
+
+// advance commits progress, and tells the hook about it where it wants to know.
+func (h *Handler) advance(ctx context.Context, l Lease, next Upload, keep, moved bool) (Lease, error) {
+	tell := moved && h.wants(Progress)
+	if tell {
+		next.Pending |= Progress
+	}
+	l, err := h.commit(ctx, l, next, keep || tell || next.Pending != 0, h.slots(Unknown))
+	if err != nil || next.Pending == 0 {
+		return l, err
+	}
+	next = l.Upload
+	next.Pending = h.deliver(ctx, next, next.Pending)
+	if keep {
+		l.Upload.Pending = next.Pending // cleared by the next commit
+		return l, nil
+	}
+	return h.commit(ctx, l, next, false, 0)
+}
+
+// superseded tells a writer that was overtaken where the upload now is.
+func (h *Handler) superseded(ctx context.Context, id ID) (Upload, error) {
+	u, err := step(ctx, func(ctx context.Context) (Upload, error) { return h.state.Load(ctx, id) })
+	if err != nil {
+		return Upload{}, err
+	}
+	if u.Phase == Doomed {
+		return Upload{}, faultNotFound
+	}
+	return u, &OffsetError{Upload: u}
+}

@@ -1,0 +1,114 @@
+package tus
+
+import (
+	"context"
+	"errors"
+)
+
+// SweepReport counts what a Sweep did, in uploads.
+type SweepReport struct {
+	Expired   int // removed because their time was over
+	Completed int // sealed before, now in place
+	Removed   int // doomed before, now gone
+	Delivered int // owed events delivered
+	Collected int // with stray pieces and no record; the pieces were removed
+	Busy      int // due, but in use by a request
+	Failed    int // due, but an error came in between; it is in the log
+}
+
+// Sweep finishes what requests could not: it removes expired uploads, completes sealed ones, delivers owed events and
+// collects stray pieces. It may run at any time, in several processes at once; killed at any point, the next one goes on.
+// It needs a State that is a [DueLister]. Its cost is proportional to what is due, not to what there is.
+func (h *Handler) Sweep(ctx context.Context) (SweepReport, error) {
+	var r SweepReport
+	due, ok := ability[DueLister](h.state)
+	if !ok {
+		return r, errors.New("tus: this State cannot list what is due, so there is nothing to sweep by")
+	}
+	for id, err := range due.Due(ctx, h.opt.Now()) {
+		if err != nil {
+			return r, err
+		}
+		if err := h.sweepOne(ctx, id, &r); err != nil {
+			r.Failed++
+			h.opt.Log.WarnContext(ctx, "tus: sweep leaves an upload for the next time", "upload", id, "error", err)
+		}
+		if ctx.Err() != nil {
+			return r, ctx.Err()
+		}
+	}
+	if c, ok := ability[Collector](h.storage); ok {
+		n, err := c.Collect(ctx, h.opt.Now().Add(-strayAge), h.alive)
+		r.Collected = n
+		if err != nil {
+			return r, err
+		}
+	}
+	return r, nil
+}
+
+// sweepOne does what is due for one upload.
+func (h *Handler) sweepOne(ctx context.Context, id ID, r *SweepReport) error {
+	if isWaitingList(id) {
+		return h.dropList(ctx, id)
+	}
+	c := Claim{Offset: AnyOffset, TTL: h.opt.LeaseTTL, Nonce: NewNonce()}
+	l, err := step(ctx, func(ctx context.Context) (Lease, error) { return h.state.Acquire(ctx, id, c) })
+	switch {
+	case errors.Is(err, ErrNotFound):
+		return nil
+	case errors.As(err, new(*LeasedError)):
+		r.Busy++
+		return nil
+	case err != nil:
+		return err
+	}
+	u := l.Upload
+	switch {
+	case u.Phase == Doomed:
+		return count(&r.Removed, h.remove(ctx, l))
+	case h.expired(&u):
+		if l, err = h.doom(ctx, l); err == nil {
+			err = h.remove(ctx, l)
+		}
+		return count(&r.Expired, err)
+	case u.Phase == Sealed:
+		_, err := h.finish(ctx, l)
+		return count(&r.Completed, err)
+	case u.Phase == Open && u.Concat.Role == Final:
+		return h.sweepFinal(ctx, l, r)
+	}
+	u, err = h.settle(ctx, l)
+	if err == nil && l.Upload.Pending != 0 && u.Pending == 0 {
+		r.Delivered++
+	}
+	return err
+}
+
+// sweepFinal assembles a final upload that waits for its parts, if they are complete.
+func (h *Handler) sweepFinal(ctx context.Context, l Lease, r *SweepReport) error {
+	u, err := h.settle(ctx, l)
+	if err == nil {
+		u, err = h.tryAssemble(ctx, u)
+	}
+	if err == nil && u.Phase == Done {
+		r.Completed++
+	}
+	return err
+}
+
+func count(n *int, err error) error {
+	if err == nil {
+		*n++
+	}
+	return err
+}
+
+// alive reports whether pieces that carry an upload's id and birth belong to a record.
+func (h *Handler) alive(ctx context.Context, id ID, birth string) (bool, error) {
+	u, err := h.state.Load(ctx, id)
+	if errors.Is(err, ErrNotFound) {
+		return false, nil
+	}
+	return err == nil && u.Birth == birth, err
+}

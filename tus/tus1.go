@@ -1,0 +1,302 @@
+package tus
+
+import (
+	"encoding/base64"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+)
+
+// tus1 is tus 1.0.0 with its extensions, https://tus.io/protocols/resumable-upload.
+type tus1 struct{}
+
+const (
+	tusVersion     = "1.0.0"
+	tusContentType = "application/offset+octet-stream"
+)
+
+// checkVersion holds Tus-Resumable against the one version that is spoken here.
+func checkVersion(x *exchange) error {
+	if v := x.r.Header.Values("Tus-Resumable"); len(v) != 1 || v[0] != tusVersion {
+		return refuse(codeVersion, "the request must say Tus-Resumable: "+tusVersion)
+	}
+	return nil
+}
+
+func (tus1) options(x *exchange) {
+	hd := x.w.Header()
+	o := &x.h.opt
+	hd.Set("Tus-Resumable", tusVersion)
+	hd.Set("Tus-Version", tusVersion)
+	if ext := x.h.extensions(); len(ext) > 0 {
+		hd.Set("Tus-Extension", strings.Join(ext, ","))
+	}
+	if o.MaxSize > 0 {
+		hd.Set("Tus-Max-Size", strconv.FormatInt(o.MaxSize, 10))
+	}
+	if !o.DisableChecksum {
+		hd.Set("Tus-Checksum-Algorithm", strings.Join(checksumNames, ","))
+	}
+	x.answer(http.StatusNoContent, "")
+}
+
+// extensions lists what is switched on.
+func (h *Handler) extensions() []string {
+	o := &h.opt
+	var ext []string
+	for _, e := range []struct {
+		on   bool
+		name string
+	}{
+		{!o.DisableCreation, "creation"},
+		{!o.DisableCreation && !o.DisableCreationWithUpload, "creation-with-upload"},
+		{!o.DisableCreation && !o.DisableDeferLength, "creation-defer-length"},
+		{o.EnableExpiration, "expiration"},
+		{!o.DisableChecksum, "checksum"},
+		{!o.DisableChecksum && !o.NoTrailers, "checksum-trailer"},
+		{!o.DisableTermination, "termination"},
+		{o.EnableConcatenation, "concatenation"},
+		{o.EnableConcatenation && !o.DisableUnfinishedConcat, "concatenation-unfinished"},
+	} {
+		if e.on {
+			ext = append(ext, e.name)
+		}
+	}
+	return ext
+}
+
+func (t tus1) create(x *exchange) error {
+	c := creation{length: Unknown, header: x.r.Header, metadata: strings.Join(x.r.Header.Values("Upload-Metadata"), ",")}
+	if err := parseConcat(x, &c.concat); err != nil {
+		return err
+	}
+	if err := t.newLength(x, &c); err != nil {
+		return err
+	}
+	if err := t.newBody(x, &c); err != nil {
+		return err
+	}
+	u, err := x.h.create(x.r.Context(), c)
+	if err != nil {
+		return err
+	}
+	hd := x.w.Header()
+	hd.Set("Location", x.location(u.ID))
+	if c.body != nil {
+		hd.Set("Upload-Offset", strconv.FormatInt(u.Offset, 10))
+	}
+	expires(hd, &u)
+	t.done(x, http.StatusCreated)
+	return nil
+}
+
+// newLength reads the length of a new upload: exactly one of the two forms, or none for a final upload.
+func (tus1) newLength(x *exchange, c *creation) error {
+	length, hasLength, err := number(x.r.Header, "Upload-Length")
+	if err != nil {
+		return err
+	}
+	deferred := x.r.Header.Values("Upload-Defer-Length")
+	switch {
+	case len(deferred) > 1 || len(deferred) == 1 && deferred[0] != "1":
+		return refuse(codeBadHeader, "Upload-Defer-Length can only be 1")
+	case len(deferred) == 1 && hasLength:
+		return refuse(codeBadHeader, "Upload-Length and Upload-Defer-Length exclude each other")
+	case len(deferred) == 1 && c.concat.Role == Final:
+		return refuse(codeBadHeader, "a final upload has the length of its parts")
+	case len(deferred) == 1 && x.h.opt.DisableDeferLength:
+		return refuse(codeBadHeader, "the length cannot be deferred here: say Upload-Length")
+	case len(deferred) == 0 && !hasLength && c.concat.Role != Final:
+		return refuse(codeBadHeader, "the request must say Upload-Length, or Upload-Defer-Length: 1")
+	}
+	c.length = length
+	return nil
+}
+
+// newBody takes the body of a creation, if it is one: some gateways give empty requests a content type, and some
+// clients send others.
+func (t tus1) newBody(x *exchange, c *creation) error {
+	if x.r.ContentLength == 0 || x.r.Header.Get("Content-Type") != tusContentType || x.h.opt.DisableCreationWithUpload {
+		return nil
+	}
+	if c.concat.Role == Final {
+		return refuse(codeFinal, faultFinal.text)
+	}
+	b, err := t.body(x)
+	c.body = b
+	return err
+}
+
+func (t tus1) head(x *exchange, id ID) error {
+	u, err := x.h.look(x.r.Context(), ActionHead, id, x.r.Header)
+	if err != nil {
+		return err
+	}
+	hd := x.w.Header()
+	if u.Concat.Role != Final || u.Phase == Done {
+		hd.Set("Upload-Offset", strconv.FormatInt(u.Offset, 10))
+	}
+	switch {
+	case u.Length != Unknown:
+		hd.Set("Upload-Length", strconv.FormatInt(u.Length, 10))
+	case u.Concat.Role != Final:
+		hd.Set("Upload-Defer-Length", "1")
+	}
+	if u.Metadata != "" {
+		hd.Set("Upload-Metadata", u.Metadata)
+	}
+	switch u.Concat.Role {
+	case Partial:
+		hd.Set("Upload-Concat", "partial")
+	case Final:
+		hd.Set("Upload-Concat", u.Concat.Header)
+	case Whole:
+	}
+	if u.Phase == Done {
+		reprDigest(hd, &u)
+	}
+	expires(hd, &u)
+	hd.Set("Cache-Control", "no-store")
+	t.done(x, http.StatusOK)
+	return nil
+}
+
+func (t tus1) append(x *exchange, id ID) error {
+	if x.r.Header.Get("Content-Type") != tusContentType {
+		return refuse(codeMediaType, "the body must be sent as Content-Type: "+tusContentType)
+	}
+	offset, ok, err := number(x.r.Header, "Upload-Offset")
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return refuse(codeBadHeader, "the request must say Upload-Offset")
+	}
+	length, _, err := number(x.r.Header, "Upload-Length")
+	if err != nil {
+		return err
+	}
+	b, err := t.body(x)
+	if err != nil {
+		return err
+	}
+	if err := x.h.access(x.r.Context(), ActionAppend, id, x.r.Header, nil); err != nil {
+		return err
+	}
+	u, err := x.h.append(x.r.Context(), id, offset, length, b)
+	if err != nil {
+		return err
+	}
+	hd := x.w.Header()
+	hd.Set("Upload-Offset", strconv.FormatInt(u.Offset, 10))
+	expires(hd, &u)
+	t.done(x, http.StatusNoContent)
+	return nil
+}
+
+func (t tus1) terminate(x *exchange, id ID) error {
+	if err := x.h.terminate(x.r.Context(), id, x.r.Header); err != nil {
+		return err
+	}
+	t.done(x, http.StatusNoContent)
+	return nil
+}
+
+func (tus1) done(x *exchange, status int) {
+	x.w.Header().Set("Tus-Resumable", tusVersion)
+	x.answer(status, "")
+}
+
+func (tus1) fault(x *exchange, f *fault) {
+	hd := x.w.Header()
+	hd.Set("Tus-Resumable", tusVersion)
+	switch f.code {
+	case codeVersion:
+		hd.Set("Tus-Version", tusVersion)
+	case codeLocked, codeUnavailable, codeShuttingDown:
+		hd.Set("Retry-After", "1")
+	case codeOffset:
+		hd.Set("Upload-Offset", strconv.FormatInt(f.offset, 10))
+	}
+}
+
+// body describes the request's body to the engine.
+func (tus1) body(x *exchange) (*body, error) {
+	b := &body{src: x.r.Body, size: x.r.ContentLength, deadline: x.readDeadline()}
+	if b.size < 0 {
+		b.size = Unknown
+	}
+	if limit := x.h.opt.MaxChunk; limit > 0 && b.size > limit {
+		return nil, refuse(codeChunk, fmt.Sprintf("a request may carry %d bytes at most here: send the upload in chunks of that size", limit))
+	}
+	if x.h.opt.DisableChecksum {
+		return b, nil
+	}
+	if v := x.r.Header.Values("Upload-Checksum"); len(v) > 0 {
+		sum, err := parseChecksum(v)
+		if err != nil {
+			return nil, err
+		}
+		b.sum = func() (*checksum, error) { return sum, nil }
+	} else if _, ok := x.r.Trailer["Upload-Checksum"]; ok && !x.h.opt.NoTrailers {
+		b.trailed = true
+		b.sum = func() (*checksum, error) { return parseChecksum(x.r.Trailer.Values("Upload-Checksum")) }
+	}
+	return b, nil
+}
+
+// parseChecksum reads an Upload-Checksum header: an algorithm, a space, and the digest in base64.
+func parseChecksum(values []string) (*checksum, error) {
+	if len(values) != 1 {
+		return nil, refuse(codeBadChecksum, "there must be exactly one Upload-Checksum")
+	}
+	name, encoded, _ := strings.Cut(values[0], " ")
+	h := newChecksum(name)
+	if h == nil {
+		return nil, refuse(codeBadChecksum, "the algorithm of Upload-Checksum is none of "+strings.Join(checksumNames, ", "))
+	}
+	want, err := base64.StdEncoding.DecodeString(encoded)
+	if err != nil || len(want) != h.Size() {
+		return nil, refuse(codeBadChecksum, "the digest in Upload-Checksum is not base64, or not as long as its algorithm's")
+	}
+	return &checksum{algorithm: name, want: want}, nil
+}
+
+// number reads a header that holds a count of bytes: digits only, at most 2^63-1.
+func number(hd http.Header, name string) (n int64, present bool, err error) {
+	values := hd.Values(name)
+	if len(values) == 0 {
+		return Unknown, false, nil
+	}
+	v := values[0]
+	if len(values) > 1 || v == "" || strings.Trim(v, "0123456789") != "" {
+		return 0, true, refuse(codeBadHeader, name+" must be one number, in digits only")
+	}
+	n, err = strconv.ParseInt(v, 10, 64)
+	if err != nil {
+		return 0, true, refuse(codeBadHeader, name+" is larger than any upload can be")
+	}
+	return n, true, nil
+}
+
+// expires says when an unfinished upload will be gone.
+func expires(hd http.Header, u *Upload) {
+	if !u.Expires.IsZero() {
+		hd.Set("Upload-Expires", u.Expires.UTC().Format(http.TimeFormat))
+	}
+}
+
+// reprDigest shows the digests of a finished upload (RFC 9530, section 3).
+func reprDigest(hd http.Header, u *Upload) {
+	s, err := u.Sums()
+	if err != nil {
+		return // kept by a newer version; HEAD does without
+	}
+	b := []byte{byte(s.CRC32C >> 24), byte(s.CRC32C >> 16), byte(s.CRC32C >> 8), byte(s.CRC32C)}
+	v := "crc32c=:" + base64.StdEncoding.EncodeToString(b) + ":"
+	if s.SHA256 != nil {
+		v += ", sha-256=:" + base64.StdEncoding.EncodeToString(s.SHA256) + ":"
+	}
+	hd.Set("Repr-Digest", v)
+}
