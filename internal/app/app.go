@@ -1,0 +1,106 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/fileloft/fileloft/tus"
+)
+
+// App is the whole server as an http.Handler: uploads under the base path, /healthz, /readyz, and 404 elsewhere.
+// It is safe for concurrent use.
+type App struct {
+	cfg      Config
+	log      *slog.Logger
+	uploads  *tus.Handler
+	probes   []probe
+	stopping atomic.Bool
+}
+
+// Options are what a program may add to a Config. Nil and zero mean the default.
+type Options struct {
+	Log *slog.Logger // default: slog.Default()
+}
+
+// New returns the server over state and storage, which stay the caller's to close. It costs no call to either.
+func New(c Config, state tus.State, storage tus.Storage, opt *Options) (*App, error) {
+	if err := c.Check(); err != nil {
+		return nil, err
+	}
+	a := &App{cfg: c, log: slog.Default()}
+	if opt != nil && opt.Log != nil {
+		a.log = opt.Log
+	}
+	var err error
+	if a.uploads, err = tus.NewHandler(state, storage, c.handlerOptions(a.log)); err != nil {
+		return nil, fmt.Errorf("app: %w", err)
+	}
+	a.cfg.BasePath = strings.TrimSuffix(c.BasePath, "/") + "/"
+	a.probes = []probe{newProbe("state", state), newProbe("storage", storage)}
+	return a, nil
+}
+
+// handlerOptions translates the settings into the engine's words. Zero means the default there, so that settings for
+// which zero has a meaning of its own are moved out of its way.
+func (c Config) handlerOptions(log *slog.Logger) *tus.Options {
+	maxAge := c.CORSMaxAge
+	if maxAge == 0 {
+		maxAge = -1
+	}
+	return &tus.Options{
+		BasePath: c.BasePath, BaseURL: c.BaseURL, BehindProxy: c.BehindProxy,
+		MaxSize: c.MaxSize, MaxChunk: c.MaxChunk, MaxMetadata: int(c.MaxMetadata), MaxParts: int(c.MaxParts),
+
+		DisableCreation: c.DisableCreation, DisableCreationWithUpload: c.DisableCreationWithUpload,
+		DisableDeferLength: c.DisableDeferLength, DisableChecksum: c.DisableChecksum,
+		DisableTermination: c.DisableTermination,
+		EnableExpiration:   c.EnableExpiration, EnableConcatenation: c.EnableConcatenation,
+		EnableDownload: c.EnableDownload, CleanupPartials: c.CleanupConcatPartials,
+
+		ExpireAfter: c.ExpirationTTL, ExpireFinished: c.ExpireFinished, SHA256: c.SHA256,
+		LeaseTTL: c.LeaseTTL, IdleTimeout: c.BodyTimeout,
+		LockTimeout: max(c.LockTimeout, time.Nanosecond),
+		CORS: &tus.CORS{
+			Disable: c.DisableCORS, AllowOrigins: c.CORSAllowOrigin, AllowCredentials: c.CORSAllowCredentials,
+			AllowHeaders: c.CORSAllowHeaders, ExposeHeaders: c.CORSExposeHeaders, MaxAge: maxAge,
+		},
+		Log: log,
+	}
+}
+
+// ServeHTTP answers one request.
+func (a *App) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	a.observe(w, r, a.route)
+}
+
+// route goes by the path as it was sent: http.ServeMux would answer doubled slashes with a redirect, which upload
+// clients do not follow.
+func (a *App) route(w http.ResponseWriter, r *http.Request) {
+	switch path := r.URL.Path; {
+	case path == "/healthz":
+		a.live(w, r)
+	case path == "/readyz":
+		a.ready(w, r)
+	case strings.HasPrefix(path, a.cfg.BasePath), path == strings.TrimSuffix(a.cfg.BasePath, "/"):
+		a.uploads.ServeHTTP(w, r)
+	default:
+		answer(w, http.StatusNotFound, "not_found: nothing is served under this path")
+	}
+}
+
+// Sweep runs the engine's sweeper once.
+func (a *App) Sweep(ctx context.Context) (tus.SweepReport, error) { return a.uploads.Sweep(ctx) }
+
+func answer(w http.ResponseWriter, status int, text string) {
+	h := w.Header()
+	h.Set("Content-Type", "text/plain; charset=utf-8")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	_, _ = w.Write([]byte(text + "\n")) // the client may be gone; there is nobody to tell
+}

@@ -1,0 +1,64 @@
+package app
+
+import (
+	"log/slog"
+	"time"
+)
+
+// Config is all that can be set, in one place. A new setting is a new field here and nothing else: the tags are what
+// the command line, [Load] and the README's table are made from.
+//
+//	name    the flag; FILELOFT_ and the name in capitals is the variable
+//	type    how the text is read, one of the readers in value.go
+//	min     smallest size, count or duration that makes sense
+//	choices the words that are accepted, for type choice
+//	also    another variable, read where ours is not set
+//	unset   what the table says in place of an empty default
+type Config struct {
+	Bind             string        `name:"bind" type:"address" default:"0.0.0.0:8080" placeholder:"HOST:PORT" group:"Listening:" help:"Address to listen on."`
+	BasePath         string        `name:"base-path" type:"path" default:"/files/" placeholder:"PATH" group:"Listening:" help:"Path under which uploads live."`
+	BaseURL          string        `name:"base-url" type:"origin" unset:"from the request" placeholder:"URL" group:"Listening:" help:"Public origin for Location, such as https://uploads.example.com."`
+	BehindProxy      bool          `name:"behind-proxy" type:"switch" default:"false" group:"Listening:" help:"Trust Forwarded and X-Forwarded-Proto, -Host, -Port and -Prefix."`
+	HeaderTimeout    time.Duration `name:"header-timeout" type:"duration" min:"1" default:"10s" placeholder:"TIME" group:"Listening:" help:"How long a client may take to send a request's headers."`
+	BodyTimeout      time.Duration `name:"body-timeout" type:"duration" min:"1" default:"60s" placeholder:"TIME" group:"Listening:" help:"How long a request's body may stand still; what has arrived is kept."`
+	KeepAliveTimeout time.Duration `name:"keep-alive-timeout" type:"duration" min:"1" default:"120s" placeholder:"TIME" group:"Listening:" help:"How long an unused connection stays open."`
+	ShutdownTimeout  time.Duration `name:"shutdown-timeout" type:"duration" default:"10s" placeholder:"TIME" group:"Listening:" help:"Time to stop in after SIGTERM. In its last quarter, and for a second at least, requests stop reading and their bytes are committed."`
+
+	MaxSize     int64         `name:"max-size" type:"size" min:"1" unset:"no limit" placeholder:"SIZE" group:"Limits:" help:"Largest upload: bytes, or with a unit, 10GiB or 10GB."`
+	MaxChunk    int64         `name:"max-chunk" type:"size" min:"1" unset:"no limit" placeholder:"SIZE" group:"Limits:" help:"Largest request body, told to clients."`
+	MaxMetadata int64         `name:"max-metadata" type:"size" min:"1" max:"524288" default:"8KiB" placeholder:"SIZE" group:"Limits:" help:"Largest Upload-Metadata header."`
+	MaxParts    int64         `name:"max-parts" type:"count" min:"1" max:"100000" default:"1000" placeholder:"N" group:"Limits:" help:"Most partial uploads in one concatenation."`
+	LockTimeout time.Duration `name:"lock-timeout" type:"duration" default:"20s" placeholder:"TIME" group:"Limits:" help:"How long a request waits for a busy upload before it is answered 423."`
+	LeaseTTL    time.Duration `name:"lease-ttl" type:"duration" min:"1" default:"6s" placeholder:"TIME" group:"Limits:" help:"How long the upload of a writer that died stays reserved for it, as others see it. Clients' retries must outlast it."`
+
+	DisableCreation           bool          `name:"disable-creation" type:"switch" default:"false" group:"Extensions:" help:"Answer POST with 404."`
+	DisableCreationWithUpload bool          `name:"disable-creation-with-upload" type:"switch" default:"false" group:"Extensions:" help:"Take no bytes in the request that creates an upload."`
+	DisableDeferLength        bool          `name:"disable-defer-length" type:"switch" default:"false" group:"Extensions:" help:"Insist on the length when an upload is created."`
+	DisableChecksum           bool          `name:"disable-checksum" type:"switch" default:"false" group:"Extensions:" help:"Verify no Upload-Checksum."`
+	DisableTermination        bool          `name:"disable-termination" type:"switch" default:"false" group:"Extensions:" help:"Let clients delete nothing."`
+	EnableDownload            bool          `name:"enable-download" type:"switch" default:"false" group:"Extensions:" help:"Serve finished uploads on GET."`
+	EnableConcatenation       bool          `name:"enable-concatenation" type:"switch" default:"false" group:"Extensions:" help:"Let clients join partial uploads."`
+	CleanupConcatPartials     bool          `name:"enable-cleanup-concat-partials" type:"switch" default:"false" group:"Extensions:" help:"Remove partial uploads once they are joined. Needs concatenation."`
+	EnableExpiration          bool          `name:"enable-expiration" type:"switch" default:"false" group:"Extensions:" help:"Remove unfinished uploads that nobody continues."`
+	ExpirationTTL             time.Duration `name:"expiration-ttl" type:"duration" min:"1" default:"24h" placeholder:"TIME" group:"Extensions:" help:"How long after its last progress an unfinished upload expires, where expiration is on."`
+	ExpireFinished            bool          `name:"expire-finished" type:"switch" default:"false" group:"Extensions:" help:"Remove finished uploads too, at the time that they would have had unfinished. Needs expiration."`
+
+	DisableCORS          bool          `name:"disable-cors" type:"switch" default:"false" group:"Browsers (CORS):" help:"Send no CORS headers."`
+	CORSAllowOrigin      []string      `name:"cors-allow-origin" type:"origins" unset:"*" placeholder:"LIST" group:"Browsers (CORS):" help:"Origins that may upload: * for any, or a comma list, with * inside a host as in https://*.example.com."`
+	CORSAllowCredentials bool          `name:"cors-allow-credentials" type:"switch" default:"false" group:"Browsers (CORS):" help:"Let browsers send cookies. Needs a list of origins."`
+	CORSAllowHeaders     []string      `name:"cors-allow-headers" type:"list" unset:"none" placeholder:"LIST" group:"Browsers (CORS):" help:"Request headers to allow besides the built-in ones."`
+	CORSExposeHeaders    []string      `name:"cors-expose-headers" type:"list" unset:"none" placeholder:"LIST" group:"Browsers (CORS):" help:"Answer headers to expose besides the built-in ones."`
+	CORSMaxAge           time.Duration `name:"cors-max-age" type:"duration" default:"24h" placeholder:"TIME" group:"Browsers (CORS):" help:"How long a browser may remember a preflight's answer; 0 leaves it to the browser."`
+
+	Storage    string `name:"storage" type:"choice" choices:"fs" default:"fs" placeholder:"NAME" group:"Stores:" help:"Where bytes go: fs, files in the data directory."`
+	State      string `name:"state" type:"choice" choices:"sqlite,memory" default:"sqlite" placeholder:"NAME" group:"Stores:" help:"Where records go: sqlite, or memory, which forgets all uploads at the end of the process."`
+	DataDir    string `name:"data-dir" type:"text" unset:"/var/lib/fileloft if it is writable, else ./data" placeholder:"DIR" group:"Stores:" help:"Directory for files and records."`
+	SQLiteFile string `name:"sqlite-file" type:"text" unset:"fileloft.db in the data directory" placeholder:"FILE" group:"Stores:" help:"The database file. On a local disk: not on a network share."`
+	FSSync     bool   `name:"fs-sync" type:"switch" default:"on" group:"Stores:" help:"Force bytes and records to the disk before they are acknowledged. Off: a power cut, not a crash of the server, may lose some."`
+	SHA256     bool   `name:"sha256" type:"switch" default:"false" group:"Stores:" help:"Keep a SHA-256 of every upload beside its CRC-32C."`
+
+	SweepInterval time.Duration `name:"sweep-interval" type:"duration" default:"10m" placeholder:"TIME" group:"Stores:" help:"Pause between two sweeps, which remove what has expired and finish what a crash cut short; 0 leaves sweeping to the sweep command."`
+
+	LogLevel  slog.Level `name:"log-level" type:"level" default:"info" also:"RUST_LOG" placeholder:"LEVEL" group:"Logs:" help:"Least severe log lines to write: trace, debug, info, warn, error or off."`
+	LogFormat string     `name:"log-format" type:"choice" choices:"auto,text,json" default:"auto" placeholder:"NAME" group:"Logs:" help:"How log lines look: text, json, or auto, which is text on a terminal and else json."`
+}

@@ -1,0 +1,50 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"reflect"
+	"strings"
+)
+
+// NewLogger returns the logger that c asks for, writing to w.
+func NewLogger(w io.Writer, c Config) *slog.Logger {
+	opt := &slog.HandlerOptions{Level: c.LogLevel}
+	if c.LogFormat == "json" || c.LogFormat != "text" && !isTerminal(w) {
+		return slog.New(slog.NewJSONHandler(w, opt))
+	}
+	return slog.New(slog.NewTextHandler(w, opt))
+}
+
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}
+
+// LogConfig writes the effective settings in one line, under the names of their flags.
+func LogConfig(log *slog.Logger, c Config) {
+	fields := reflect.ValueOf(c)
+	attrs := make([]slog.Attr, 0, fields.NumField())
+	for _, s := range Settings() {
+		attrs = append(attrs, slog.String(s.Flag, s.show(fields.Field(s.index))))
+	}
+	log.LogAttrs(context.Background(), slog.LevelInfo, "settings", attrs...)
+}
+
+// show writes a value as a person would have, and the table's words for one that is not set.
+func (s Setting) show(field reflect.Value) string {
+	if field.IsZero() && s.preset == "" {
+		return s.Default
+	}
+	if list, ok := field.Interface().([]string); ok {
+		return strings.Join(list, ",")
+	}
+	return fmt.Sprint(field.Interface())
+}

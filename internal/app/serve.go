@@ -1,0 +1,104 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// headerRoom is for all request headers but Upload-Metadata, which has its own limit.
+const headerRoom = 8 << 10
+
+// Serve answers requests on ln until ctx ends, then stops within the shutdown timeout: it takes no new ones, lets
+// those at work go on for three quarters of that time, then makes them commit the bytes they have and answer.
+// Whatever is left after that is cut off. It also runs the sweeper, once at the start and then at every interval.
+// It closes ln. The error is nil after an orderly end.
+func (a *App) Serve(ctx context.Context, ln net.Listener) error {
+	srv := a.server()
+	ctx, cancel := context.WithCancel(ctx)
+	var sweeper sync.WaitGroup
+	defer sweeper.Wait()
+	defer cancel()
+	sweeper.Go(func() { a.sweepUntil(ctx) })
+
+	failed := make(chan error, 1)
+	go func() { failed <- srv.Serve(ln) }()
+	select {
+	case err := <-failed:
+		return fmt.Errorf("app: serve: %w", err)
+	case <-ctx.Done():
+		return a.shutdown(srv)
+	}
+}
+
+func (a *App) server() *http.Server {
+	return &http.Server{
+		Handler:           a,
+		ReadHeaderTimeout: a.cfg.HeaderTimeout,
+		IdleTimeout:       a.cfg.KeepAliveTimeout,
+		// At least 16 KiB with the default limit. There is no ReadTimeout and no WriteTimeout: a body may take days, and
+		// the engine watches over bodies that stand still.
+		MaxHeaderBytes: int(a.cfg.MaxMetadata) + headerRoom,
+		ErrorLog:       slog.NewLogLogger(a.log.Handler(), slog.LevelWarn),
+	}
+}
+
+func (a *App) shutdown(srv *http.Server) error {
+	a.stopping.Store(true)
+	commit := max(a.cfg.ShutdownTimeout/4, time.Second)
+	grace := max(a.cfg.ShutdownTimeout-commit, 0)
+	a.log.Info("stopping: taking no new requests", "grace", grace)
+
+	ctx, cancel := context.WithTimeout(context.Background(), grace)
+	defer cancel()
+	err := srv.Shutdown(ctx)
+	if err == nil {
+		a.log.Info("stopped")
+		return nil
+	}
+	if !errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("app: shut down: %w", err)
+	}
+	a.log.Info("stopping: committing the bytes in flight", "within", commit)
+	ctx, cancel = context.WithTimeout(context.Background(), commit)
+	defer cancel()
+	// Drain ends the bodies, the second Shutdown waits until the answers are out.
+	if err := errors.Join(a.uploads.Drain(ctx), srv.Shutdown(ctx)); err != nil {
+		_ = srv.Close() // what it could report is what the next line reports
+		return fmt.Errorf("app: some requests did not end in time and were cut off: %w", err)
+	}
+	a.log.Info("stopped")
+	return nil
+}
+
+// sweepUntil sweeps until ctx ends. The clock is here and not in the engine, which may run in a function that is
+// frozen between requests.
+func (a *App) sweepUntil(ctx context.Context) {
+	if a.cfg.SweepInterval == 0 {
+		return
+	}
+	tick := time.NewTicker(a.cfg.SweepInterval)
+	defer tick.Stop()
+	for {
+		start := time.Now()
+		report, err := a.uploads.Sweep(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err != nil:
+			a.log.Error("sweep", "error", err)
+		default:
+			a.log.Info("sweep", "report", report, "took", time.Since(start))
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}

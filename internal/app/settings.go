@@ -1,0 +1,147 @@
+package app
+
+import (
+	"fmt"
+	"os"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Prefix begins the name of every variable of ours.
+const Prefix = "FILELOFT_"
+
+// Env is an environment as a list of NAME=value. It is passed in, so that tests need not change their own process.
+type Env []string
+
+// OSEnv returns the environment of this process. It is the only place that looks at it.
+func OSEnv() Env { return os.Environ() }
+
+// Lookup returns the value of a variable. One that is set to nothing counts as not set: that is what container tools
+// make of a variable that was left out.
+func (e Env) Lookup(name string) (value string, ok bool) {
+	for _, entry := range slices.Backward(e) {
+		if k, v, _ := strings.Cut(entry, "="); k == name {
+			return v, v != ""
+		}
+	}
+	return "", false
+}
+
+// A Setting describes one field of [Config].
+type Setting struct {
+	Flag    string // without the dashes
+	Env     string
+	Default string // as text, or what happens where it is not set
+	Help    string
+	Group   string
+	Type    string // how the text is read: a key of readers
+
+	preset   string // the default that is parsed, if any
+	min, max int64
+	choices  []string
+	also     string
+	index    int // of the field
+}
+
+// Settings lists all settings in the order of Config.
+func Settings() []Setting {
+	t := reflect.TypeFor[Config]()
+	list := make([]Setting, t.NumField())
+	for i := range list {
+		tag := t.Field(i).Tag
+		s := Setting{
+			Flag: tag.Get("name"), Default: tag.Get("default"), Help: tag.Get("help"),
+			Group: strings.TrimSuffix(tag.Get("group"), ":"), Type: tag.Get("type"),
+			preset: tag.Get("default"), also: tag.Get("also"), index: i,
+		}
+		s.Env = Prefix + strings.ToUpper(strings.ReplaceAll(s.Flag, "-", "_"))
+		s.min, _ = strconv.ParseInt(tag.Get("min"), 10, 64)
+		s.max, _ = strconv.ParseInt(tag.Get("max"), 10, 64)
+		if c := tag.Get("choices"); c != "" {
+			s.choices = strings.Split(c, ",")
+		}
+		if s.Default == "" {
+			s.Default = tag.Get("unset")
+		}
+		list[i] = s
+	}
+	return list
+}
+
+// IsSwitch says that the flag may stand without a value.
+func (s Setting) IsSwitch() bool { return s.Type == "switch" }
+
+// Find returns the setting of a flag.
+func Find(flag string) (Setting, bool) {
+	list := Settings()
+	i := slices.IndexFunc(list, func(s Setting) bool { return s.Flag == flag })
+	if i < 0 {
+		return Setting{}, false
+	}
+	return list[i], true
+}
+
+// ParseFlag reads the text of a flag into field, which is the field of a Config that the flag belongs to.
+// Errors: *BadValueError.
+func (s Setting) ParseFlag(field reflect.Value, text string) error {
+	return s.set(field, "--"+s.Flag, text)
+}
+
+// FromEnv returns the text that the environment has for the setting, "" if none. It checks the text, so that an
+// error can name the variable.
+// Errors: *BadValueError.
+func (s Setting) FromEnv(env Env) (string, error) {
+	if text, ok := env.Lookup(s.Env); ok {
+		return text, s.try(s.Env, text)
+	}
+	// A foreign variable was set for another program: what does not fit is left alone, and Warnings says so.
+	if text, ok := env.Lookup(s.also); ok && s.try(s.also, text) == nil {
+		return text, nil
+	}
+	return "", nil
+}
+
+// Load makes a Config from the environment alone, for programs without a command line, and checks it.
+func Load(env Env) (Config, error) {
+	var c Config
+	fields := reflect.ValueOf(&c).Elem()
+	for _, s := range Settings() {
+		text, err := s.FromEnv(env)
+		if err != nil {
+			return Config{}, err
+		}
+		if text == "" {
+			text = s.preset
+		}
+		if text == "" {
+			continue
+		}
+		if err := s.set(fields.Field(s.index), s.Env, text); err != nil {
+			return Config{}, err
+		}
+	}
+	return c, c.Check()
+}
+
+// Check finds settings that cannot go together.
+func (c Config) Check() error {
+	anyOrigin := len(c.CORSAllowOrigin) == 0 || slices.Contains(c.CORSAllowOrigin, "*")
+	switch {
+	case anyOrigin && len(c.CORSAllowOrigin) > 1:
+		return fmt.Errorf("%sCORS_ALLOW_ORIGIN (--cors-allow-origin): * stands for every origin and goes alone", Prefix)
+	case c.CORSAllowCredentials && !c.DisableCORS && anyOrigin:
+		return fmt.Errorf("%sCORS_ALLOW_CREDENTIALS (--cors-allow-credentials) needs a list of origins in "+
+			"%sCORS_ALLOW_ORIGIN: with * any page could act for a logged-in user", Prefix, Prefix)
+	case c.CleanupConcatPartials && !c.EnableConcatenation:
+		return fmt.Errorf("%sENABLE_CLEANUP_CONCAT_PARTIALS (--enable-cleanup-concat-partials) needs "+
+			"%sENABLE_CONCATENATION=true", Prefix, Prefix)
+	case c.ExpireFinished && !c.EnableExpiration:
+		return fmt.Errorf("%sEXPIRE_FINISHED (--expire-finished) needs %sENABLE_EXPIRATION=true", Prefix, Prefix)
+	case c.SQLiteFile != "" && c.State != "sqlite":
+		return fmt.Errorf("%sSQLITE_FILE (--sqlite-file) is set, but %sSTATE is %s: leave one of them out",
+			Prefix, Prefix, c.State)
+	}
+	return nil
+}

@@ -1,0 +1,220 @@
+package app
+
+import (
+	"errors"
+	"log/slog"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestEverySettingIsFullyDescribed(t *testing.T) {
+	seen := map[string]bool{}
+	for _, s := range Settings() {
+		if s.Flag == "" || s.Help == "" || s.Group == "" || s.Default == "" {
+			t.Errorf("%+v: flag, help, group and default (or what stands for it) must all be given", s)
+		}
+		if _, ok := readers[s.Type]; !ok {
+			t.Errorf("%s: there is no reader for type %q", s.Flag, s.Type)
+		}
+		if s.Type == "choice" && len(s.choices) == 0 {
+			t.Errorf("%s: a choice without choices", s.Flag)
+		}
+		if seen[s.Env] {
+			t.Errorf("%s is there twice", s.Env)
+		}
+		seen[s.Env] = true
+		if !strings.HasSuffix(s.Help, ".") {
+			t.Errorf("%s: the help is not a sentence: %q", s.Flag, s.Help)
+		}
+	}
+}
+
+func TestDefaults(t *testing.T) {
+	got, err := Load(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := Config{
+		Bind: "0.0.0.0:8080", BasePath: "/files/",
+		HeaderTimeout: 10 * time.Second, BodyTimeout: time.Minute, KeepAliveTimeout: 2 * time.Minute,
+		ShutdownTimeout: 10 * time.Second, LockTimeout: 20 * time.Second, LeaseTTL: 6 * time.Second,
+		MaxMetadata: 8 << 10, MaxParts: 1000, ExpirationTTL: 24 * time.Hour, CORSMaxAge: 24 * time.Hour,
+		Storage: "fs", State: "sqlite", FSSync: true, SweepInterval: 10 * time.Minute,
+		LogLevel: slog.LevelInfo, LogFormat: "auto",
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Error(d)
+	}
+}
+
+// values has, for every type of setting, texts that are read and texts that must stop the start.
+var values = map[string]struct {
+	good map[string]any
+	bad  []string
+}{
+	"text":    {good: map[string]any{"/a b": "/a b"}},
+	"address": {map[string]any{":0": ":0", "[::1]:80": "[::1]:80", "host:65535": "host:65535"}, []string{"8080", "host", "host:", "host:65536", "host:http", "::1:80"}},
+	"path":    {map[string]any{"/": "/", "/files": "/files", "/a/b/": "/a/b/"}, []string{"files", "//files/", "/files?x=1", "/a%20b/", "http://x/files/"}},
+	"origin":  {map[string]any{"https://a.example": "https://a.example", "http://a:1/p": "http://a:1/p"}, []string{"a.example", "ftp://a", "https://", "https://a/?q=1", "https://a/#f", "https://u:p@a/"}},
+	"switch": {
+		map[string]any{"true": true, "1": true, "YES": true, "on": true, "false": false, "0": false, "no": false, "Off": false},
+		[]string{"2", "y", "enabled", " true"},
+	},
+	"size": {
+		map[string]any{"1": int64(1), "64KiB": int64(65536), "64KB": int64(64000), "64kib": int64(65536), "64 KiB": int64(65536), "4096B": int64(4096)},
+		[]string{"0", "-1", "10G", "1.5MiB", "KiB", "0x10", "9223372036854775808", "9007199254740992KiB", "1 2", "+1", "10GiBB"},
+	},
+	"count": {map[string]any{"1": int64(1), "100000": int64(100000)}, []string{"0", "100001", "-1", "1.0", "many", "1k"}},
+	"duration": {
+		map[string]any{"30": 30 * time.Second, "1m30s": 90 * time.Second, "1s": time.Second},
+		[]string{"-1", "-1s", "1d", "soon", "30 s", "4294967296"},
+	},
+	"list": {map[string]any{"A": []string{"A"}, "A, B": []string{"A", "B"}}, []string{",", "A,,B", "A B", "A,"}},
+	"origins": {
+		map[string]any{"*": []string{"*"}, "https://a.example,https://*.company.example": []string{"https://a.example", "https://*.company.example"}},
+		[]string{"a.example", "https://a.example/", "https://a.example/path", "https://a.example https://b.example", "https://a.example?x"},
+	},
+	"level": {
+		map[string]any{"debug": slog.LevelDebug, "WARN": slog.LevelWarn, "info,fileloft=error": slog.LevelError, "fileloft=debug,h2=off": slog.LevelDebug, "off": levelOff},
+		[]string{"loud", "3", "debug,", "h2=debug"},
+	},
+}
+
+func TestEachSettingReadsGoodTextAndRefusesBad(t *testing.T) {
+	for _, s := range Settings() {
+		v := values[s.Type]
+		if s.Type == "choice" {
+			v.good, v.bad = map[string]any{}, []string{"nosuch", strings.ToUpper(s.choices[0])}
+			for _, c := range s.choices {
+				v.good[c] = c
+			}
+		}
+		if len(v.good) == 0 {
+			t.Errorf("%s: type %s has no examples in this test", s.Flag, s.Type)
+		}
+		for text, want := range v.good {
+			var c Config
+			field := reflect.ValueOf(&c).Elem().Field(s.index)
+			if err := s.ParseFlag(field, text); err != nil {
+				t.Errorf("--%s=%s: %v", s.Flag, text, err)
+			} else if d := cmp.Diff(want, field.Interface()); d != "" {
+				t.Errorf("--%s=%s: %s", s.Flag, text, d)
+			}
+			if got, err := s.FromEnv(Env{s.Env + "=" + text}); err != nil || got != text {
+				t.Errorf("%s=%s: %q, %v", s.Env, text, got, err)
+			}
+		}
+		for _, text := range v.bad {
+			_, err := Load(Env{s.Env + "=" + text})
+			var bad *BadValueError
+			if !errors.As(err, &bad) || !strings.HasPrefix(err.Error(), s.Env+": ") || bad.Accepts == "" || strings.Contains(err.Error(), "\n") {
+				t.Errorf("%s=%s: want one sentence that begins with the variable and says what is accepted, got %v", s.Env, text, err)
+			}
+		}
+	}
+}
+
+func TestDurationsBelowTheirMinimumAreRefused(t *testing.T) {
+	for _, text := range []string{"0", "0s", "999ms"} {
+		if _, err := Load(Env{"FILELOFT_LEASE_TTL=" + text}); err == nil || !strings.Contains(err.Error(), "at least 1s") {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+	if c, err := Load(Env{"FILELOFT_LOCK_TIMEOUT=0", "FILELOFT_SWEEP_INTERVAL=0"}); err != nil || c.LockTimeout != 0 || c.SweepInterval != 0 {
+		t.Errorf("zero has a meaning for these two: %v %v", c, err)
+	}
+}
+
+func TestAVariableSetToNothingCountsAsNotSet(t *testing.T) {
+	c, err := Load(Env{"FILELOFT_MAX_SIZE=", "FILELOFT_BIND="})
+	if err != nil || c.MaxSize != 0 || c.Bind != "0.0.0.0:8080" {
+		t.Errorf("%+v %v", c, err)
+	}
+}
+
+func TestAFlagGivenTwiceAddsToAList(t *testing.T) {
+	var c Config
+	s, _ := Find("cors-allow-origin")
+	field := reflect.ValueOf(&c).Elem().Field(s.index)
+	for _, o := range []string{"https://a.example", "https://b.example,https://c.example"} {
+		if err := s.ParseFlag(field, o); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(c.CORSAllowOrigin) != 3 {
+		t.Errorf("%q", c.CORSAllowOrigin)
+	}
+}
+
+func TestRustLogIsReadWhereOursIsNotSet(t *testing.T) {
+	for _, tt := range []struct {
+		env    Env
+		want   slog.Level
+		warned bool
+	}{
+		{Env{"RUST_LOG=debug"}, slog.LevelDebug, false},
+		{Env{"RUST_LOG=tower=warn,fileloft=trace"}, slog.LevelDebug - 4, false},
+		{Env{"RUST_LOG=debug", "FILELOFT_LOG_LEVEL=error"}, slog.LevelError, false},
+		{Env{"RUST_LOG=hyper::proto=info"}, slog.LevelInfo, true},
+	} {
+		c, err := Load(tt.env)
+		if err != nil || c.LogLevel != tt.want {
+			t.Errorf("%v: %v %v", tt.env, c.LogLevel, err)
+		}
+		if got := strings.Contains(strings.Join(Warnings(tt.env, c), "\n"), "RUST_LOG"); got != tt.warned {
+			t.Errorf("%v: warned %v", tt.env, got)
+		}
+	}
+}
+
+func TestSettingsThatCannotGoTogetherAreRefused(t *testing.T) {
+	for _, tt := range []struct {
+		env  Env
+		want string // "" accepts
+	}{
+		{Env{"FILELOFT_CORS_ALLOW_CREDENTIALS=true"}, "FILELOFT_CORS_ALLOW_CREDENTIALS"},
+		{Env{"FILELOFT_CORS_ALLOW_CREDENTIALS=true", "FILELOFT_CORS_ALLOW_ORIGIN=*"}, "FILELOFT_CORS_ALLOW_CREDENTIALS"},
+		{Env{"FILELOFT_CORS_ALLOW_CREDENTIALS=true", "FILELOFT_DISABLE_CORS=true"}, ""},
+		{Env{"FILELOFT_CORS_ALLOW_CREDENTIALS=true", "FILELOFT_CORS_ALLOW_ORIGIN=https://a.example"}, ""},
+		{Env{"FILELOFT_CORS_ALLOW_ORIGIN=https://a.example,*"}, "FILELOFT_CORS_ALLOW_ORIGIN"},
+		{Env{"FILELOFT_ENABLE_CLEANUP_CONCAT_PARTIALS=true"}, "FILELOFT_ENABLE_CLEANUP_CONCAT_PARTIALS"},
+		{Env{"FILELOFT_ENABLE_CLEANUP_CONCAT_PARTIALS=true", "FILELOFT_ENABLE_CONCATENATION=true"}, ""},
+		{Env{"FILELOFT_EXPIRE_FINISHED=true"}, "FILELOFT_EXPIRE_FINISHED"},
+		{Env{"FILELOFT_STATE=memory", "FILELOFT_SQLITE_FILE=x.db"}, "FILELOFT_SQLITE_FILE"},
+	} {
+		_, err := Load(tt.env)
+		if (err == nil) != (tt.want == "") || err != nil && !strings.HasPrefix(err.Error(), tt.want) {
+			t.Errorf("%v: %v", tt.env, err)
+		}
+	}
+}
+
+func TestWarnings(t *testing.T) {
+	has := func(env Env, want string) bool {
+		t.Helper()
+		c, err := Load(env)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.Contains(strings.Join(Warnings(env, c), "\n"), want)
+	}
+	if !has(Env{"FILELOFT_MAXSIZE=1"}, "FILELOFT_MAXSIZE is not a setting of this version and has no effect: did you mean FILELOFT_MAX_SIZE?") {
+		t.Error("a misspelt variable passes in silence")
+	}
+	if !has(Env{"FILELOFT_QUITE_ANOTHER_THING=1"}, "FILELOFT_QUITE_ANOTHER_THING is not") || has(Env{"FILELOFT_QUITE_ANOTHER_THING=1"}, "did you mean") {
+		t.Error("an unknown variable wants a warning without a guess")
+	}
+	if has(Env{"FILELOFT_TOKEN_KEY=hunter2"}, "hunter2") {
+		t.Error("a warning repeats the value of an unknown variable, which may be a secret")
+	}
+	if !has(nil, "FILELOFT_MAX_SIZE is not set") || has(Env{"FILELOFT_MAX_SIZE=1GB"}, "FILELOFT_MAX_SIZE") {
+		t.Error("the warning about a missing limit must come without one and only then")
+	}
+	if !has(Env{"FILELOFT_STATE=memory"}, "forgotten") {
+		t.Error("memory as state passes in silence")
+	}
+}
