@@ -25,6 +25,8 @@ func (h *Handler) append(ctx context.Context, id ID, offset, length int64, b *bo
 	if u.Phase != Open { // nothing to store: only something to finish
 		return h.settle(ctx, lease)
 	}
+	// What an earlier request owes is told before what this one brings; the next commit strikes it off.
+	u.Pending = h.deliver(ctx, u, u.Pending)
 	if b.size == 0 {
 		return h.appendNothing(ctx, lease, u)
 	}
@@ -48,7 +50,7 @@ func (h *Handler) notAcquired(ctx context.Context, err error) (Upload, error) {
 	}
 	u := e.Upload
 	switch {
-	case u.Phase == Doomed:
+	case u.gone():
 		return Upload{}, faultNotFound
 	case h.expired(&u):
 		return Upload{}, faultExpired
@@ -79,6 +81,8 @@ func (h *Handler) admit(u Upload, length int64, b *body) (Upload, error) {
 	switch {
 	case u.Phase == Doomed:
 		return u, nil // settle removes it and says that it is gone
+	case u.gone():
+		return u, faultNotFound
 	case h.expired(&u):
 		return u, faultExpired
 	case u.Concat.Role == Final:
@@ -150,4 +154,3 @@ func (h *Handler) touch(u Upload) Upload {
 	}
 	return u
 }
-

@@ -2,6 +2,8 @@ package tus
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"slices"
 	"time"
@@ -83,7 +85,7 @@ func (h *Handler) parts(ctx context.Context, ids []ID) ([]Upload, error) {
 			if p, err = h.state.Load(ctx, id); err != nil {
 				return nil, err
 			}
-			if p.Phase == Doomed {
+			if p.gone() {
 				return nil, ErrNotFound
 			}
 			seen[id] = p
@@ -94,15 +96,15 @@ func (h *Handler) parts(ctx context.Context, ids []ID) ([]Upload, error) {
 }
 
 // A final upload that was made before its parts were complete is entered into a waiting list beside each of them: a
-// record of its own, under an id that no client can name, since a part's own record may be leased for long.
+// record of its own, under an id that follows from the part's, since a part's own record may be leased for long.
 // A part that completes looks into its list after it has committed Done; a final upload looks at its parts after it has
 // entered itself. So one of the two sees the other, and if it dies before it acts, HEAD or Sweep does.
 
 // waitingList is the id of a part's list of waiting final uploads.
-func waitingList(part ID) ID { return part + ".finals" }
-
-// isWaitingList reports whether a record is such a list, not an upload.
-func isWaitingList(id ID) bool { return slices.Contains([]byte(id), '.') }
+func waitingList(part ID) ID {
+	sum := sha256.Sum256([]byte("finals of " + part))
+	return ID(base64.URLEncoding.EncodeToString(sum[:18]))
+}
 
 // awaitParts enters a new final upload into its parts' lists, and assembles it if they are complete by now.
 func (h *Handler) awaitParts(ctx context.Context, l Lease, parts []Upload) (Upload, error) {
@@ -134,7 +136,7 @@ const listLife = 7 * 24 * time.Hour
 func (h *Handler) enlist(ctx context.Context, part ID, final Upload) error {
 	list := Upload{
 		ID: waitingList(part), Birth: newBirth(), Length: Unknown, Created: h.opt.Now(),
-		Expires: h.opt.Now().Add(listLife), Concat: Concat{Role: Whole, Parts: []ID{final.ID}},
+		Expires: h.opt.Now().Add(listLife), Concat: Concat{Role: waiting, Parts: []ID{final.ID}},
 	}
 	for {
 		c := Claim{Nonce: NewNonce()}
@@ -188,7 +190,7 @@ func (h *Handler) wake(ctx context.Context, part ID) {
 func (h *Handler) dropList(ctx context.Context, id ID) error {
 	l, err := h.acquire(ctx, id, AnyOffset, 0, false)
 	if err == nil {
-		_, err = step(ctx, func(ctx context.Context) (struct{}, error) { return struct{}{}, h.state.Delete(ctx, l) })
+		err = h.deleteRecord(ctx, l)
 	}
 	if errors.Is(err, ErrNotFound) {
 		return nil

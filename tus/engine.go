@@ -19,7 +19,7 @@ func (h *Handler) look(ctx context.Context, a Action, id ID, header http.Header)
 		return Upload{}, err
 	}
 	switch {
-	case u.Phase == Doomed:
+	case u.gone():
 		return Upload{}, faultNotFound
 	case h.expired(&u):
 		return Upload{}, faultExpired
@@ -73,7 +73,7 @@ func (h *Handler) terminate(ctx context.Context, id ID, header http.Header) erro
 	switch {
 	case err != nil:
 		return err
-	case u.Phase == Doomed:
+	case u.gone():
 		return faultNotFound
 	case h.expired(&u):
 		return faultExpired

@@ -177,6 +177,10 @@ func (h *Handler) remove(ctx context.Context, l Lease) error {
 	if left := h.deliver(ctx, l.Upload, l.Upload.Pending); left != 0 {
 		return h.giveBack(ctx, l, errUndelivered)
 	}
-	_, err = step(ctx, func(ctx context.Context) (struct{}, error) { return struct{}{}, h.state.Delete(ctx, l) })
+	return h.deleteRecord(ctx, l)
+}
+
+func (h *Handler) deleteRecord(ctx context.Context, l Lease) error {
+	_, err := step(ctx, func(ctx context.Context) (struct{}, error) { return struct{}{}, h.state.Delete(ctx, l) })
 	return err
 }

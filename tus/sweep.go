@@ -49,9 +49,6 @@ func (h *Handler) Sweep(ctx context.Context) (SweepReport, error) {
 
 // sweepOne does what is due for one upload.
 func (h *Handler) sweepOne(ctx context.Context, id ID, r *SweepReport) error {
-	if isWaitingList(id) {
-		return h.dropList(ctx, id)
-	}
 	c := Claim{Offset: AnyOffset, TTL: h.opt.LeaseTTL, Nonce: NewNonce()}
 	l, err := step(ctx, func(ctx context.Context) (Lease, error) { return h.state.Acquire(ctx, id, c) })
 	switch {
@@ -65,6 +62,8 @@ func (h *Handler) sweepOne(ctx context.Context, id ID, r *SweepReport) error {
 	}
 	u := l.Upload
 	switch {
+	case u.Concat.Role == waiting:
+		return h.deleteRecord(ctx, l)
 	case u.Phase == Doomed:
 		return count(&r.Removed, h.remove(ctx, l))
 	case h.expired(&u):

@@ -151,7 +151,7 @@ func (t tus1) head(x *exchange, id ID) error {
 		hd.Set("Upload-Concat", "partial")
 	case Final:
 		hd.Set("Upload-Concat", u.Concat.Header)
-	case Whole:
+	case Whole, waiting:
 	}
 	if u.Phase == Done {
 		reprDigest(hd, &u)

@@ -88,6 +88,7 @@ const (
 	Whole   Role = iota // none: an ordinary upload
 	Partial             // a source for final uploads
 	Final               // made of partial uploads; takes no bytes itself
+	waiting             // no upload at all: the list of final uploads that wait for a partial one
 )
 
 // Concat is an upload's part in a concatenation.
@@ -128,6 +129,9 @@ func (u *Upload) ObjectKey() string {
 	}
 	return string(u.ID)
 }
+
+// gone reports whether the record is nothing that a client may see.
+func (u *Upload) gone() bool { return u.Phase == Doomed || u.Concat.Role == waiting }
 
 // Left returns how many bytes are missing, or Unknown.
 func (u *Upload) Left() int64 {
