@@ -1,0 +1,344 @@
+//go:build unix
+
+package filestore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"syscall"
+
+	"github.com/fileloft/fileloft/tus"
+)
+
+// A source finds or makes the file whose first Upload.Length bytes are to be the object.
+type source func(ctx context.Context, lease *tus.Lease, p paths) (*held, error)
+
+// Complete implements tus.Storage.
+func (s *Store) Complete(ctx context.Context, lease tus.Lease) (tus.Stored, error) {
+	st, err := s.finish(ctx, &lease, s.committed)
+	return st, wrap("complete", &lease.Upload, err)
+}
+
+// Concat implements tus.Concatenator.
+func (s *Store) Concat(ctx context.Context, lease tus.Lease, parts []tus.Upload) (tus.Stored, error) {
+	st, err := s.finish(ctx, &lease, func(ctx context.Context, lease *tus.Lease, p paths) (*held, error) {
+		h, err := s.createLast(lease, p)
+		if err != nil {
+			return nil, err
+		}
+		for i := range parts {
+			if err := s.addPart(ctx, h.File, &parts[i]); err != nil {
+				s.discard(h, p)
+				return nil, fmt.Errorf("part %s: %w", parts[i].ID, err)
+			}
+			s.step("concat:part")
+		}
+		return h, nil
+	})
+	return st, wrap("concat", &lease.Upload, err)
+}
+
+// finish puts the object in place unless it is there. Everything in it may have been done before, up to any point, and another
+// epoch may be doing it at the same time.
+func (s *Store) finish(ctx context.Context, lease *tus.Lease, src source) (st tus.Stored, err error) {
+	u := &lease.Upload
+	p, err := pathsOf(u)
+	if err != nil {
+		return st, err
+	}
+	if u.Length < 0 {
+		return st, errors.New("the upload has no length")
+	}
+	done, err := s.published(u, p)
+	if err != nil {
+		return st, err
+	}
+	if !done {
+		st, err = s.publishFrom(ctx, lease, p, src)
+		if err != nil {
+			// Another epoch may have been faster and taken away what we needed.
+			if done, _ = s.published(u, p); !done {
+				return st, err
+			}
+		}
+	}
+	if done {
+		if st, err = s.checkPublished(ctx, u, p); err != nil {
+			return st, err
+		}
+	}
+	s.step("complete:published")
+	if u.Concat.Role == tus.Partial {
+		return st, s.clear(p.dir, func(name string) bool { return name == doneName })
+	}
+	return st, s.removeDir(p.dir)
+}
+
+// publishFrom puts the file that src finds in place.
+func (s *Store) publishFrom(ctx context.Context, lease *tus.Lease, p paths, src source) (tus.Stored, error) {
+	u := &lease.Upload
+	h, err := src(ctx, lease, p)
+	if err != nil {
+		return tus.Stored{}, err
+	}
+	defer h.Close()
+	if err := s.trim(h, u.Length); err != nil {
+		return tus.Stored{}, err
+	}
+	s.step("complete:trimmed")
+	st, err := s.stored(ctx, h.File, u)
+	if err != nil {
+		return st, err
+	}
+	from := path.Join(p.dir, h.name)
+	if u.Concat.Role == tus.Partial {
+		return st, s.publishPartial(u, p, from)
+	}
+	return st, s.publish(lease, p, from)
+}
+
+// committed is the source of an ordinary upload.
+func (s *Store) committed(ctx context.Context, lease *tus.Lease, p paths) (*held, error) {
+	u := &lease.Upload
+	if u.Offset != u.Length {
+		return nil, fmt.Errorf("%w: %d bytes of %d are committed", tus.ErrCorrupt, u.Offset, u.Length)
+	}
+	c, err := parseCursor(u.Cursor)
+	if err != nil {
+		return nil, err
+	}
+	if c.file != "" {
+		return s.hold(ctx, lease, p, c.file)
+	}
+	if u.Length > 0 {
+		return nil, errGone
+	}
+	return s.createLast(lease, p)
+}
+
+// createLast makes the file of an object that needs no committed file: an empty one, or one made of others. What keeps such a
+// call, where it comes late, from bringing a removed upload back is the sign that Remove puts up before it removes the
+// directory: either it is seen here, or Remove removes the directory that was just made.
+func (s *Store) createLast(lease *tus.Lease, p paths) (*held, error) {
+	h, err := s.createFirst(lease, p)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := s.root.Lstat(p.gone); !errors.Is(err, fs.ErrNotExist) {
+		_ = h.Close()
+		return nil, errors.Join(errGone, err, s.removeDir(p.dir))
+	}
+	return h, nil
+}
+
+// addPart appends the object of a finished Partial upload to dst.
+func (s *Store) addPart(ctx context.Context, dst *os.File, part *tus.Upload) error {
+	p, err := pathsOf(part)
+	if err != nil {
+		return err
+	}
+	if part.Concat.Role != tus.Partial {
+		return fmt.Errorf("%w among the partial uploads", tus.ErrNotFound)
+	}
+	f, err := s.root.Open(p.key)
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%w: %w", tus.ErrNotFound, err)
+	}
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if fi, err := f.Stat(); err != nil || fi.Size() != part.Length {
+		return errors.Join(fmt.Errorf("%w: its size is not %d", tus.ErrCorrupt, part.Length), err)
+	}
+	return copyFile(ctx, dst, f, part.Length)
+}
+
+// trim gives the file its length and makes it durable where an Append has not done that already.
+func (s *Store) trim(h *held, length int64) error {
+	fi, err := h.Stat()
+	if err != nil {
+		return err
+	}
+	if fi.Size() < length {
+		return fmt.Errorf("%w: %d bytes of %d", tus.ErrCorrupt, fi.Size(), length)
+	}
+	longer := fi.Size() > length
+	if longer {
+		if err := h.Truncate(length); err != nil {
+			return err
+		}
+	}
+	if s.sync && (h.fresh || longer) {
+		return h.Sync()
+	}
+	return nil
+}
+
+// stored says what the file holds, read back if that is wanted; what does not match is not published.
+func (s *Store) stored(ctx context.Context, f *os.File, u *tus.Upload) (tus.Stored, error) {
+	st := tus.Stored{Size: u.Length}
+	if !s.verify {
+		return st, nil
+	}
+	b := s.bufs.Get().(*buffer)
+	defer s.bufs.Put(b)
+	for off := int64(0); off < u.Length; {
+		if err := ctx.Err(); err != nil {
+			return st, err
+		}
+		n, err := f.ReadAt(b.p[:min(bufSize, u.Length-off)], off)
+		if n == 0 {
+			if err == io.EOF {
+				err = tus.ErrCorrupt
+			}
+			return st, err
+		}
+		st.CRC32C = crc32.Update(st.CRC32C, castagnoli, b.p[:n])
+		off += int64(n)
+	}
+	st.HasCRC32C = true
+	if len(u.Digest) == 0 {
+		return st, nil
+	}
+	sums, err := u.Sums()
+	if err == nil && sums.CRC32C != st.CRC32C {
+		err = fmt.Errorf("%w: crc32c %08x is not %08x", tus.ErrCorrupt, st.CRC32C, sums.CRC32C)
+	}
+	return st, err
+}
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// publishPartial names the file of a Partial upload.
+func (s *Store) publishPartial(u *tus.Upload, p paths, from string) error {
+	if err := s.root.Link(from, p.key); err != nil && !errors.Is(err, fs.ErrExist) {
+		return gone(err)
+	}
+	s.step("complete:linked")
+	if err := s.syncDirs(p.dir); err != nil {
+		return err
+	}
+	done, err := s.published(u, p)
+	if err == nil && !done {
+		err = errGone
+	}
+	return err
+}
+
+// publish puts metadata and file under the upload's key, in this order and neither in place of anything. The metadata takes
+// the key: whose they are, his the file is.
+func (s *Store) publish(lease *tus.Lease, p paths, from string) error {
+	u := &lease.Upload
+	_, taken := s.root.Lstat(p.key)
+	owner, err := s.owner(p)
+	if err != nil {
+		return err
+	}
+	if owner == nobody && taken == nil {
+		return fmt.Errorf("%w: a file without metadata lies under key %q", tus.ErrExists, u.ObjectKey())
+	}
+	if owner == nobody {
+		meta, err := s.stageMeta(lease, p)
+		if err != nil {
+			return err
+		}
+		s.step("complete:staged")
+		if err := s.link(meta, p.meta); err != nil && !errors.Is(err, fs.ErrExist) {
+			return err
+		}
+		s.step("complete:meta")
+		if owner, err = s.owner(p); err != nil {
+			return err
+		}
+	}
+	switch owner {
+	case nobody:
+		return errGone // removed in the meantime
+	case ownerOf(u):
+	default:
+		return fmt.Errorf("key %q: %w", u.ObjectKey(), tus.ErrExists)
+	}
+	dirs := chain(p.key)
+	if err := s.syncDirs(dirs...); err != nil {
+		return gone(err)
+	}
+	s.step("complete:metasynced")
+	if err := s.link(from, p.key); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	s.step("complete:linked")
+	fi, err := s.root.Lstat(p.key)
+	if err != nil {
+		return gone(err)
+	}
+	if !fi.Mode().IsRegular() || fi.Size() != u.Length {
+		return fmt.Errorf("%w: something else lies under key %q", tus.ErrExists, u.ObjectKey())
+	}
+	return s.syncDirs(dirs...)
+}
+
+// link gives a file of the upload's directory a second name below files/, making directories as needed.
+func (s *Store) link(from, to string) error {
+	for try := 0; ; try++ {
+		if path.Dir(to) != filesDir {
+			if err := s.root.MkdirAll(path.Dir(to), dirMode); errors.Is(err, syscall.ENOTDIR) || errors.Is(err, fs.ErrExist) {
+				return fmt.Errorf("%w: part of the key names a file", tus.ErrExists)
+			} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return err
+			}
+		}
+		err := s.root.Link(from, to)
+		if !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		// Either our file is gone, or a Remove took the directory away because it was empty.
+		if _, serr := s.root.Lstat(from); serr != nil || try == 10 {
+			return gone(err)
+		}
+	}
+}
+
+// published reports whether the upload's object is in place.
+func (s *Store) published(u *tus.Upload, p paths) (bool, error) {
+	if p.meta != "" {
+		owner, err := s.owner(p)
+		if err != nil || owner == nobody {
+			return false, err
+		}
+		if owner != ownerOf(u) {
+			return false, fmt.Errorf("key %q: %w", u.ObjectKey(), tus.ErrExists)
+		}
+	}
+	fi, err := s.root.Lstat(p.key)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err == nil && (!fi.Mode().IsRegular() || fi.Size() != u.Length) {
+		err = fmt.Errorf("%w: the object under key %q has changed", tus.ErrCorrupt, u.ObjectKey())
+	}
+	return err == nil, err
+}
+
+// checkPublished does for an object in place what remains after a crash.
+func (s *Store) checkPublished(ctx context.Context, u *tus.Upload, p paths) (tus.Stored, error) {
+	dirs := []string{p.dir}
+	if p.meta != "" {
+		dirs = chain(p.key)
+	}
+	if err := s.syncDirs(dirs...); err != nil {
+		return tus.Stored{}, err
+	}
+	f, err := s.root.Open(p.key)
+	if err != nil {
+		return tus.Stored{}, err
+	}
+	defer f.Close()
+	return s.stored(ctx, f, u)
+}

@@ -1,0 +1,196 @@
+//go:build unix
+
+package filestore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/fileloft/fileloft/tus"
+)
+
+// Modes of what the store makes; the umask applies.
+const (
+	dirMode  fs.FileMode = 0o750
+	fileMode fs.FileMode = 0o640
+)
+
+// Options configure a [Store]. Nil and zero mean the default.
+type Options struct {
+	// NoSync leaves out every fsync: what was acknowledged then survives the death of the process, but not the
+	// loss of power.
+	NoSync bool
+	// Verify says whether Complete reads the file back and compares it with the upload's rolling crc32c
+	// before anybody can see it. Default: yes, unless NoSync.
+	Verify Verify
+	// Now tells the time for the metadata beside a finished file. Default time.Now.
+	Now func() time.Time
+}
+
+// Verify is when Complete reads files back.
+type Verify uint8
+
+// The values of [Options.Verify].
+const (
+	VerifySynced Verify = iota // unless NoSync
+	VerifyAlways
+	VerifyNever
+)
+
+// A Store is a tus.Storage in a directory. See the package comment.
+type Store struct {
+	root   *os.Root
+	sync   bool
+	verify bool
+	now    func() time.Time
+	bufs   sync.Pool
+
+	// What tests replace: to stop or die between two steps, to write into a full disk, to be naive.
+	step    func(name string)
+	writeAt func(f *os.File, p []byte, off int64) (int, error)
+	lock    func(f *os.File) (bool, error)
+	fenced  bool
+}
+
+// New returns a Store below dir, which it makes if need be. It refuses a dir that is no directory, cannot be written
+// to, or lies on a file system without hard links.
+func New(dir string, opt *Options) (*Store, error) {
+	var o Options
+	if opt != nil {
+		o = *opt
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if dir == "" {
+		return nil, errors.New("filestore: the data directory has no name")
+	}
+	if o.Verify > VerifyNever {
+		return nil, fmt.Errorf("filestore: Verify has no value %d", o.Verify)
+	}
+	if err := os.MkdirAll(dir, dirMode); err != nil {
+		return nil, fmt.Errorf("filestore: data directory: %w", err)
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, fmt.Errorf("filestore: data directory: %w", err)
+	}
+	s := &Store{
+		root:    root,
+		sync:    !o.NoSync,
+		verify:  o.Verify == VerifyAlways || o.Verify == VerifySynced && !o.NoSync,
+		now:     o.Now,
+		step:    func(string) {},
+		writeAt: (*os.File).WriteAt,
+		lock:    lock,
+		fenced:  true,
+	}
+	s.bufs.New = func() any { return new(buffer) }
+	if err := s.prepare(dir); err != nil {
+		_ = root.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// prepare makes the two directories and tries out what the store relies on.
+func (s *Store) prepare(dir string) error {
+	for _, d := range []string{filesDir, partialDir} {
+		if err := s.root.Mkdir(d, dirMode); err != nil && !errors.Is(err, fs.ErrExist) {
+			return fmt.Errorf("filestore: %s cannot be written to: %w", dir, err)
+		}
+		if fi, err := s.root.Stat(d); err != nil || !fi.IsDir() {
+			return fmt.Errorf("filestore: %s is not a directory (%w)", filepath.Join(dir, d), errors.Join(err, syscall.ENOTDIR))
+		}
+	}
+	if err := s.syncDirs(".", filesDir, partialDir); err != nil {
+		return fmt.Errorf("filestore: %s: %w", dir, err)
+	}
+	probe := ".probe-" + tus.NewNonce()
+	from, to := path.Join(partialDir, probe), path.Join(filesDir, probe)
+	f, err := s.root.OpenFile(from, os.O_WRONLY|os.O_CREATE|os.O_EXCL, fileMode)
+	if err != nil {
+		return fmt.Errorf("filestore: %s cannot be written to: %w", dir, err)
+	}
+	_ = f.Close()
+	err = s.root.Link(from, to)
+	err = errors.Join(err, s.root.Remove(from))
+	if err != nil {
+		return fmt.Errorf("filestore: %s must be one file system with hard links: %w", dir, err)
+	}
+	if err := s.root.Remove(to); err != nil {
+		return fmt.Errorf("filestore: %s cannot be written to: %w", dir, err)
+	}
+	return nil
+}
+
+// Close lets the data directory go. Calls that are under way may fail.
+func (s *Store) Close() error { return s.root.Close() }
+
+// Slots returns 0: files need none.
+func (s *Store) Slots(int64) uint32 { return 0 }
+
+// Ping reports whether the data directory is there and may be written to, by two system calls.
+func (s *Store) Ping(context.Context) error {
+	f, err := s.root.Open(partialDir)
+	if err != nil {
+		return fmt.Errorf("filestore: ping: %w: %w", tus.ErrUnavailable, err)
+	}
+	defer f.Close()
+	if err := unix.Faccessat(int(f.Fd()), ".", unix.W_OK|unix.X_OK, 0); err != nil {
+		return fmt.Errorf("filestore: ping: %s: %w: %w", f.Name(), tus.ErrUnavailable, err)
+	}
+	return nil
+}
+
+// wrap names the verb and the upload in an error, and adds the fact that the engine knows it by.
+func wrap(verb string, u *tus.Upload, err error) error {
+	if err == nil {
+		return nil
+	}
+	var fact error
+	for _, f := range []struct {
+		errno syscall.Errno
+		fact  error
+	}{
+		{syscall.ENOSPC, tus.ErrNoSpace},
+		{syscall.EDQUOT, tus.ErrNoSpace},
+		{syscall.EFBIG, tus.ErrNoSpace},
+		{syscall.EIO, tus.ErrUnavailable},
+		{syscall.EROFS, tus.ErrUnavailable},
+		{syscall.ESTALE, tus.ErrUnavailable},
+		{syscall.EMFILE, tus.ErrUnavailable},
+		{syscall.ENFILE, tus.ErrUnavailable},
+		{syscall.ENOMEM, tus.ErrUnavailable},
+	} {
+		if errors.Is(err, f.errno) {
+			fact = f.fact
+			break
+		}
+	}
+	id := strings.ToValidUTF8(string(u.ID), "?")
+	if fact == nil || errors.Is(err, fact) {
+		return fmt.Errorf("filestore: %s %s: %w", verb, id, err)
+	}
+	return fmt.Errorf("filestore: %s %s: %w: %w", verb, id, fact, err)
+}
+
+var (
+	_ tus.Storage      = (*Store)(nil)
+	_ tus.Concatenator = (*Store)(nil)
+	_ tus.Opener       = (*Store)(nil)
+	_ tus.Prober       = (*Store)(nil)
+	_ tus.Collector    = (*Store)(nil)
+	_ tus.Pinger       = (*Store)(nil)
+)
