@@ -14,6 +14,7 @@ import (
 	"net/http/httptest"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -28,27 +29,75 @@ var errDead = errors.New("killed")
 
 // A crash kills a process at its n-th call to a port: before the call is carried out, or after it and before its
 // answer is back.
+//
+// With sleep set it freezes the process instead: at that call everything stands still for so long, and then goes
+// on as if nothing had been.
 type crash struct {
 	at    int
 	after bool
+	sleep time.Duration
+
+	mu    sync.Mutex
 	calls int
 	dead  bool
+	ice   chan struct{} // closed when the process freezes
+	thaw  time.Time
+}
+
+func newCrash(at int, after bool, sleep time.Duration) *crash {
+	return &crash{at: at, after: after, sleep: sleep, ice: make(chan struct{})}
+}
+
+// gone reports whether the process no longer answers.
+func (c *crash) gone() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.dead || !c.thaw.IsZero()
+}
+
+// enter decides what becomes of a call.
+func (c *crash) enter() (hit bool, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.dead {
+		return false, errDead
+	}
+	c.calls++
+	if c.calls != c.at {
+		return false, nil
+	}
+	if c.sleep > 0 {
+		c.thaw = time.Now().Add(c.sleep)
+		close(c.ice)
+		return true, nil
+	}
+	c.dead = true
+	return true, errDead
+}
+
+// melt waits until the process is not frozen.
+func (c *crash) melt() {
+	c.mu.Lock()
+	thaw := c.thaw
+	c.mu.Unlock()
+	time.Sleep(time.Until(thaw))
 }
 
 // step runs one call of a port.
 func (c *crash) step(call func() error) error {
-	if c.dead {
-		return errDead
+	hit, err := c.enter()
+	if hit && c.after {
+		e := call()
+		if err == nil { // frozen, not killed: the answer comes late
+			c.melt()
+			return e
+		}
 	}
-	c.calls++
-	if c.calls != c.at {
-		return call()
+	if err != nil {
+		return err
 	}
-	c.dead = true
-	if c.after {
-		_ = call()
-	}
-	return errDead
+	c.melt()
+	return call()
 }
 
 type crashState struct {
@@ -114,6 +163,8 @@ type world struct {
 	opt     tus.Options
 	crash   *crash
 	h       *tus.Handler
+	woken   sync.WaitGroup // requests that may outlive the scenario, frozen
+	mu      sync.Mutex
 	events  map[string]int   // deliveries by event id
 	acked   map[string]int64 // the highest offset that the client was told, by location
 }
@@ -133,7 +184,12 @@ func (w *world) start() {
 	c := w.crash
 	opt := w.opt
 	opt.Hooks.Event = func(_ context.Context, e tus.Event) error {
-		return c.step(func() error { w.events[e.ID]++; return nil })
+		return c.step(func() error {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			w.events[e.ID]++
+			return nil
+		})
 	}
 	h, err := tus.NewHandler(crashState{w.state, c}, crashStorage{w.storage, c}, &opt)
 	if err != nil {
@@ -150,13 +206,31 @@ func (w *world) do(method, path string, body []byte, headers ...string) *http.Re
 		r.Header.Set(headers[i], headers[i+1])
 	}
 	rec := httptest.NewRecorder()
-	w.h.ServeHTTP(rec, r)
-	if w.crash.dead {
-		w.crash = &crash{} // the next process lives
-		w.start()
+	done := make(chan struct{})
+	h := w.h
+	w.woken.Go(func() {
+		defer close(done)
+		h.ServeHTTP(rec, r)
+	})
+	select {
+	case <-done:
+	case <-w.crash.ice:
+		time.Sleep(time.Second) // the client's patience with a frozen process
+	}
+	if w.replace() {
 		return nil
 	}
 	return rec.Result()
+}
+
+// replace starts a new process where the one before is dead or frozen. A frozen one stays around, and wakes up.
+func (w *world) replace() bool {
+	if !w.crash.gone() {
+		return false
+	}
+	w.crash = newCrash(0, false, 0)
+	w.start()
+	return true
 }
 
 // try repeats a request until there is an answer that is not a passing trouble, as a client does.
@@ -242,11 +316,18 @@ func (w *world) sweep() {
 
 // sweepOnce runs Sweep; the schedule tries again where the process died.
 func (w *world) sweepOnce() {
-	_, err := w.h.Sweep(w.t.Context())
-	if w.crash.dead {
-		w.crash = &crash{}
-		w.start()
-	} else if err != nil {
+	done := make(chan error, 1)
+	h := w.h
+	w.woken.Go(func() {
+		_, err := h.Sweep(context.Background())
+		done <- err
+	})
+	var err error
+	select {
+	case err = <-done:
+	case <-w.crash.ice:
+	}
+	if !w.replace() && err != nil {
 		w.t.Fatal(err)
 	}
 }
@@ -261,6 +342,8 @@ func (w *world) object(loc string, want []byte) {
 
 // told checks that an event of an upload was delivered.
 func (w *world) told(loc, kind string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	id := strings.TrimPrefix(loc, "/files/")
 	for e := range w.events {
 		if strings.HasPrefix(e, id+".") && strings.Contains(e, "."+kind) {
@@ -445,7 +528,7 @@ func TestAKillAtAnyStepLosesNothing(t *testing.T) {
 			sc.opt.EnableExpiration = true
 			calls := 0
 			synctest.Test(t, func(t *testing.T) {
-				w := newWorld(t, sc.opt, &crash{})
+				w := newWorld(t, sc.opt, newCrash(0, false, 0))
 				c := w.crash
 				sc.run(w)
 				calls = c.calls
@@ -456,8 +539,38 @@ func TestAKillAtAnyStepLosesNothing(t *testing.T) {
 			for at := 1; at <= calls; at++ {
 				for _, after := range []bool{false, true} {
 					t.Run(fmt.Sprintf("call %d, applied %v", at, after), func(t *testing.T) {
-						synctest.Test(t, func(t *testing.T) { sc.run(newWorld(t, sc.opt, &crash{at: at, after: after})) })
+						synctest.Test(t, func(t *testing.T) { sc.run(newWorld(t, sc.opt, newCrash(at, after, 0))) })
 					})
+				}
+			}
+		})
+	}
+}
+
+// TestAFreezeAtAnyStepHarmsNothing stops the process at every call, for a while or for days, has a new process serve the
+// client, and lets the frozen one wake up and go on in the middle of it, or long after.
+func TestAFreezeAtAnyStepHarmsNothing(t *testing.T) {
+	for name, sc := range scenarios {
+		t.Run(name, func(t *testing.T) {
+			sc.opt.EnableExpiration = true
+			calls := 0
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, sc.opt, newCrash(0, false, 0))
+				c := w.crash
+				sc.run(w)
+				calls = c.calls
+			})
+			for at := 1; at <= calls; at++ {
+				for _, after := range []bool{false, true} {
+					for _, sleep := range []time.Duration{1500 * time.Millisecond, 4 * time.Second, 7500 * time.Millisecond, 40 * time.Second, 30 * time.Hour} {
+						t.Run(fmt.Sprintf("call %d, applied %v, for %v", at, after, sleep), func(t *testing.T) {
+							synctest.Test(t, func(t *testing.T) {
+								w := newWorld(t, sc.opt, newCrash(at, after, sleep))
+								defer w.woken.Wait()
+								sc.run(w)
+							})
+						})
+					}
 				}
 			}
 		})
