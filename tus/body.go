@@ -42,8 +42,9 @@ type pump struct {
 	quit context.CancelFunc
 	done chan struct{}
 
-	mu      sync.Mutex // guards the two below: no deadline may be moved after the body was cut off
+	mu      sync.Mutex // guards what follows: no deadline may be moved after the body was cut off, or is done with
 	cut     bool
+	over    bool
 	setRead func(time.Time)
 }
 
@@ -148,6 +149,9 @@ func (p *pump) allow(d time.Duration) {
 func (p *pump) cutOff() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.over { // it runs late: the connection may have gone on to the next request
+		return
+	}
 	p.cut = true
 	if p.setRead != nil {
 		p.setRead(time.Unix(1, 0))
@@ -168,6 +172,9 @@ func (p *pump) stop() {
 		}
 	}
 	<-p.done
+	p.mu.Lock()
+	p.over = true
+	p.mu.Unlock()
 	for {
 		select {
 		case b := <-p.free:
