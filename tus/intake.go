@@ -62,6 +62,8 @@ func (in *intake) Read(b []byte) (int, error) {
 	}
 	if in.left == 0 {
 		in.ended, in.err = true, errOverlong
+		in.cur.b = nil // of no use: the body is refused as a whole
+		in.release()
 		return 0, errOverlong
 	}
 	n := int64(min(len(b), len(in.cur.b)))
