@@ -28,6 +28,13 @@ func (h *Handler) append(ctx context.Context, id ID, offset, length int64, b *bo
 	// What an earlier request owes is told before what this one brings; the next commit strikes it off.
 	u.Pending = h.deliver(ctx, u, u.Pending)
 	if b.size == 0 {
+		if v, err := newVerifier(b); err != nil {
+			return lease.Upload, h.giveBack(ctx, lease, err)
+		} else if v != nil {
+			if err := v.check(); err != nil {
+				return lease.Upload, h.giveBack(ctx, lease, err)
+			}
+		}
 		return h.appendNothing(ctx, lease, u)
 	}
 	lease.Upload = u // a newly declared length is committed with the bytes
