@@ -74,6 +74,9 @@ func (p *corsPolicy) allows(origin string) bool {
 	if p.any {
 		return true
 	}
+	if strings.ContainsAny(origin, "#?@\\ ") {
+		return false // no browser sends these, and a '*' must not take them in
+	}
 	for _, o := range p.origins {
 		// A '*' stands for any run of characters without a slash, so it cannot leave the host.
 		if ok, err := path.Match(o, origin); ok && err == nil {
