@@ -200,7 +200,7 @@ func TestPanics(t *testing.T) {
 		a.observe(w, r, func(w http.ResponseWriter, r *http.Request) {
 			if r.URL.Path == "/late" {
 				w.WriteHeader(http.StatusOK)
-				http.NewResponseController(w).Flush() //nolint:errcheck // the connection is there
+				http.NewResponseController(w).Flush()
 			}
 			panic("the secret cause")
 		})

@@ -55,6 +55,7 @@ type Config struct {
 	DataDir    string `name:"data-dir" type:"text" unset:"/var/lib/fileloft if it is writable, else ./data" placeholder:"DIR" group:"Stores:" help:"Directory for files and records."`
 	SQLiteFile string `name:"sqlite-file" type:"text" unset:"fileloft.db in the data directory" placeholder:"FILE" group:"Stores:" help:"The database file. On a local disk: not on a network share."`
 	FSSync     bool   `name:"fs-sync" type:"switch" default:"on" group:"Stores:" help:"Force bytes and records to the disk before they are acknowledged. Off: a power cut, not a crash of the server, may lose some."`
+	FSVerify   string `name:"fs-verify" type:"choice" choices:"auto,on,off" default:"auto" placeholder:"WHEN" group:"Stores:" help:"Read a finished file back and compare it with its CRC-32C before anybody can see it: on, off, or auto, which goes with fs-sync."`
 	SHA256     bool   `name:"sha256" type:"switch" default:"false" group:"Stores:" help:"Keep a SHA-256 of every upload beside its CRC-32C."`
 
 	SweepInterval time.Duration `name:"sweep-interval" type:"duration" default:"10m" placeholder:"TIME" group:"Stores:" help:"Pause between two sweeps, which remove what has expired and finish what a crash cut short; 0 leaves sweeping to the sweep command."`

@@ -28,8 +28,8 @@ func isTerminal(w io.Writer) bool {
 	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
 
-// LogConfig writes the effective settings in one line, under the names of their flags.
-func LogConfig(log *slog.Logger, c Config) {
+// LogTo writes the effective settings in one line, under the names of their flags.
+func (c Config) LogTo(log *slog.Logger) {
 	fields := reflect.ValueOf(c)
 	attrs := make([]slog.Attr, 0, fields.NumField())
 	for _, s := range Settings() {

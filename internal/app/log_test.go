@@ -13,7 +13,7 @@ func TestTheEffectiveSettingsAreLoggedInFull(t *testing.T) {
 		t.Fatal(err)
 	}
 	var out bytes.Buffer
-	LogConfig(NewLogger(&out, c), c) // a buffer is no terminal: JSON
+	c.LogTo(NewLogger(&out, c)) // a buffer is no terminal: JSON
 	var line map[string]any
 	if err := json.Unmarshal(out.Bytes(), &line); err != nil {
 		t.Fatal(err)

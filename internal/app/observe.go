@@ -30,7 +30,7 @@ func (a *App) observe(w http.ResponseWriter, r *http.Request, next http.HandlerF
 	}
 	defer func() {
 		p := recover()
-		aborted := p == http.ErrAbortHandler //nolint:errorlint // a panic's value, compared as net/http does
+		aborted := p == http.ErrAbortHandler
 		if p != nil && !aborted {
 			a.log.LogAttrs(r.Context(), slog.LevelError, "panic", slog.String("request_id", id), slog.Any("panic", p),
 				slog.String("stack", string(debug.Stack())))

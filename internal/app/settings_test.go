@@ -43,7 +43,7 @@ func TestDefaults(t *testing.T) {
 		HeaderTimeout: 10 * time.Second, BodyTimeout: time.Minute, KeepAliveTimeout: 2 * time.Minute,
 		ShutdownTimeout: 10 * time.Second, LockTimeout: 20 * time.Second, LeaseTTL: 6 * time.Second,
 		MaxMetadata: 8 << 10, MaxParts: 1000, ExpirationTTL: 24 * time.Hour, CORSMaxAge: 24 * time.Hour,
-		Storage: "fs", State: "sqlite", FSSync: true, SweepInterval: 10 * time.Minute,
+		Storage: "fs", State: "sqlite", FSSync: true, FSVerify: "auto", SweepInterval: 10 * time.Minute,
 		LogLevel: slog.LevelInfo, LogFormat: "auto",
 	}
 	if d := cmp.Diff(want, got); d != "" {
@@ -165,7 +165,7 @@ func TestRustLogIsReadWhereOursIsNotSet(t *testing.T) {
 		if err != nil || c.LogLevel != tt.want {
 			t.Errorf("%v: %v %v", tt.env, c.LogLevel, err)
 		}
-		if got := strings.Contains(strings.Join(Warnings(tt.env, c), "\n"), "RUST_LOG"); got != tt.warned {
+		if got := strings.Contains(strings.Join(c.Warnings(tt.env), "\n"), "RUST_LOG"); got != tt.warned {
 			t.Errorf("%v: warned %v", tt.env, got)
 		}
 	}
@@ -200,7 +200,7 @@ func TestWarnings(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return strings.Contains(strings.Join(Warnings(env, c), "\n"), want)
+		return strings.Contains(strings.Join(c.Warnings(env), "\n"), want)
 	}
 	if !has(Env{"FILELOFT_MAXSIZE=1"}, "FILELOFT_MAXSIZE is not a setting of this version and has no effect: did you mean FILELOFT_MAX_SIZE?") {
 		t.Error("a misspelt variable passes in silence")

@@ -8,7 +8,7 @@ import (
 
 // Warnings finds what may be a mistake in an environment or a Config but need not stop the start. They repeat no
 // values: those of unknown variables may be secrets.
-func Warnings(env Env, c Config) []string {
+func (c Config) Warnings(env Env) []string {
 	var list []string
 	known := Settings()
 	for _, entry := range env {

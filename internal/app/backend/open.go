@@ -1,8 +1,7 @@
 package backend
 
 import (
-	"fmt"
-	"os"
+	"errors"
 	"path/filepath"
 
 	"github.com/fileloft/fileloft/internal/app"
@@ -14,12 +13,10 @@ import (
 
 func openStorage(c app.Config, dir string) (tus.Storage, error) {
 	if c.Storage != "fs" {
-		return nil, fmt.Errorf("no storage of this name is built in")
+		return nil, errors.New("this program has no such storage")
 	}
-	if err := os.MkdirAll(dir, 0o750); err != nil {
-		return nil, err
-	}
-	return filestore.New(dir, &filestore.Options{NoSync: !c.FSSync})
+	verify := map[string]filestore.Verify{"on": filestore.VerifyAlways, "off": filestore.VerifyNever}[c.FSVerify]
+	return filestore.New(dir, &filestore.Options{NoSync: !c.FSSync, Verify: verify})
 }
 
 func openState(c app.Config, dir string) (tus.State, error) {
@@ -37,5 +34,5 @@ func openState(c app.Config, dir string) (tus.State, error) {
 		}
 		return sqlitestate.Open(file, opt)
 	}
-	return nil, fmt.Errorf("no state of this name is built in")
+	return nil, errors.New("this program has no such state")
 }
