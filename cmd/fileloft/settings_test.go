@@ -1,0 +1,137 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/fileloft/fileloft/internal/app"
+)
+
+// badText has one text that no setting of a type can be.
+var badText = map[string]string{
+	"address": "8080", "path": "files", "origin": "uploads.example.com", "switch": "maybe", "size": "10G",
+	"count": "many", "duration": "1 day", "list": "a,,b", "origins": "a.example", "choice": "nosuch", "level": "loud",
+}
+
+// TestBadValuesStopTheStart goes through all settings, as variable and as flag.
+func TestBadValuesStopTheStart(t *testing.T) {
+	t.Parallel()
+	for _, s := range app.Settings() {
+		bad, ok := badText[s.Type]
+		if !ok {
+			if s.Type != "text" {
+				t.Errorf("%s: no bad text for type %s in this test", s.Flag, s.Type)
+			}
+			continue
+		}
+		t.Run(s.Flag, func(t *testing.T) {
+			t.Parallel()
+			for name, r := range map[string]result{
+				s.Env:         run1(t, []string{s.Env + "=" + bad}),
+				"--" + s.Flag: run1(t, nil, "--"+s.Flag+"="+bad),
+			} {
+				if r.status != 2 || r.stdout != "" {
+					t.Errorf("%s: exit status %d, stdout %q", name, r.status, r.stdout)
+				}
+				if strings.Count(r.stderr, "\n") != 1 || !strings.HasPrefix(r.stderr, "fileloft: "+name+": \""+bad+"\" cannot be used, want ") {
+					t.Errorf("want one line that names %s and what it accepts, got %q", name, r.stderr)
+				}
+			}
+		})
+	}
+}
+
+// goodText has one text for each setting that differs from its default.
+var goodText = map[string]string{
+	"bind": "127.0.0.1:0", "base-path": "/up", "base-url": "https://uploads.example.com", "data-dir": "d", "sqlite-file": "x.db",
+	"storage": "fs", "state": "memory", "fs-verify": "on", "log-format": "text", "log-level": "error",
+	"cors-allow-origin": "https://*.example.com",
+}
+
+var goodByType = map[string]string{"switch": "on", "size": "64KiB", "count": "7", "duration": "1m30s", "list": "X-A, X-B"}
+
+// needs are the settings that another cannot do without.
+var needs = map[string]string{
+	"enable-cleanup-concat-partials": "FILELOFT_ENABLE_CONCATENATION=1",
+	"expire-finished":                "FILELOFT_ENABLE_EXPIRATION=1",
+	"cors-allow-credentials":         "FILELOFT_CORS_ALLOW_ORIGIN=https://a.example",
+}
+
+// TestGoodValuesAreTaken goes through all settings, as variable and as flag, with the sweep command: it reads the
+// same settings, opens the stores and ends.
+func TestGoodValuesAreTaken(t *testing.T) {
+	t.Parallel()
+	for _, s := range app.Settings() {
+		good := goodText[s.Flag]
+		if good == "" {
+			good = goodByType[s.Type]
+		}
+		if good == "" {
+			t.Errorf("%s: no good text in this test", s.Flag)
+			continue
+		}
+		t.Run(s.Flag, func(t *testing.T) {
+			t.Parallel()
+			env := []string{"FILELOFT_DATA_DIR=d", needs[s.Flag]}
+			for name, r := range map[string]result{
+				s.Env:         run1(t, append(env, s.Env+"="+good), "sweep"),
+				"--" + s.Flag: run1(t, env, "sweep", "--"+s.Flag+"="+good),
+			} {
+				if r.status != 0 || !strings.HasPrefix(r.stdout, "expired 0,") {
+					t.Errorf("%s=%s: exit status %d, %q %q", name, good, r.status, r.stdout, r.stderr)
+				}
+			}
+		})
+	}
+}
+
+func TestSettingsThatCannotGoTogetherStopTheStart(t *testing.T) {
+	t.Parallel()
+	r := run1(t, []string{"FILELOFT_CORS_ALLOW_CREDENTIALS=true"})
+	if r.status != 2 || !strings.HasPrefix(r.stderr, "fileloft: FILELOFT_CORS_ALLOW_CREDENTIALS") || strings.Count(r.stderr, "\n") != 1 {
+		t.Errorf("%+v", r)
+	}
+}
+
+func TestFlagsWinOverTheEnvironment(t *testing.T) {
+	t.Parallel()
+	cmd := command(t, []string{"FILELOFT_DATA_DIR=env", "FILELOFT_MAX_SIZE=not a size"}, "--data-dir=flag", "--max-size=1GB", "--no-such-flag")
+	if err := cmd.Run(); err == nil || cmd.ProcessState.ExitCode() != 2 {
+		t.Errorf("an unknown flag passes: %v", err)
+	}
+	cmd = command(t, []string{"FILELOFT_DATA_DIR=env", "FILELOFT_MAX_SIZE=not a size"}, "sweep", "--data-dir=flag", "--max-size=1GB")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	if _, err := os.Stat(filepath.Join(cmd.Dir, "flag", "fileloft.db")); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(filepath.Join(cmd.Dir, "env")); err == nil {
+		t.Error("the variable's directory was made although the flag names another")
+	}
+}
+
+func TestHelpAndVersion(t *testing.T) {
+	t.Parallel()
+	if r := run1(t, nil, "--help"); r.status != 0 || !strings.Contains(r.stdout, "serve") || !strings.Contains(r.stdout, "sweep") {
+		t.Errorf("%+v", r)
+	}
+	// The one flag that is given must not keep a bad variable from showing, nor a bad variable keep help from showing.
+	r := run1(t, []string{"FILELOFT_MAX_SIZE=bad"}, "serve", "--help")
+	if r.status != 0 {
+		t.Errorf("help with a bad variable: %+v", r)
+	}
+	for _, s := range app.Settings() {
+		if !strings.Contains(r.stdout, "--"+s.Flag) || !strings.Contains(r.stdout, "$"+s.Env) {
+			t.Errorf("help does not name --%s and %s", s.Flag, s.Env)
+		}
+	}
+	if r := run1(t, []string{"FILELOFT_MAX_SIZE=bad"}, "version"); r.status != 0 || r.stdout != "fileloft v1.2.3-test\n" {
+		t.Errorf("%+v", r)
+	}
+	if r := run1(t, nil, "upload-everything"); r.status != 2 || strings.Count(r.stderr, "\n") != 1 {
+		t.Errorf("%+v", r)
+	}
+}
