@@ -1,0 +1,117 @@
+package arch
+
+import (
+	"slices"
+	"strings"
+	"testing"
+)
+
+// allowed lists what each package may import besides the standard library; ours without the module's name in front.
+// A name that ends with a slash stands for all below it. Every package of the module has a row.
+var allowed = map[string][]string{
+	"tus": {}, // the centre: everything points here, and it points nowhere
+
+	"state":             {"tus"},
+	"state/memstate":    {"tus", "state"},
+	"state/sqlitestate": {"tus", "state", "modernc.org/sqlite", "modernc.org/sqlite/"},
+	"state/statetest":   {"tus", "state", "github.com/google/go-cmp/"},
+
+	"storage/filestore": {"tus", "golang.org/x/sys/unix", "golang.org/x/sync/"},
+	"storage/memstore":  {"tus"},
+	"storage/storetest": {"tus", "state", "state/memstate", "github.com/google/go-cmp/"},
+
+	"internal/app": {"tus"}, // no store and no command line: functions link it
+	"internal/app/backend": {
+		"tus", "internal/app", "state/memstate", "state/sqlitestate", "storage/filestore",
+	},
+	"internal/arch":      {},
+	"internal/prototest": {"tus", "state/memstate", "storage/memstore", "github.com/google/go-cmp/"},
+	"internal/e2e":       {}, // black-box: it knows the server by HTTP only
+
+	"cmd/fileloft": {"internal/app", "internal/app/backend", "github.com/alecthomas/kong"},
+}
+
+// forbidden lists packages of the standard library that would be a sign of work done in the wrong place.
+var forbidden = map[string][]string{
+	"state":             {"net/http", "os"},
+	"state/memstate":    {"net/http", "os"},
+	"state/sqlitestate": {"net/http"},
+	"storage/filestore": {"net/http"},
+	"storage/memstore":  {"net/http", "os"},
+}
+
+func TestPackagesImportWhatTheirRowAllows(t *testing.T) {
+	standard := map[string]bool{}
+	for _, p := range goList(t, "std") {
+		standard[p.ImportPath] = true
+	}
+	for _, p := range goList(t, "./...") {
+		name := strings.TrimPrefix(p.ImportPath, module+"/")
+		row, ok := allowed[name]
+		if !ok {
+			t.Errorf("%s has no row in the table of allowed imports", name)
+			continue
+		}
+		for _, imp := range p.Imports {
+			short := strings.TrimPrefix(imp, module+"/")
+			switch {
+			case standard[imp] || imp == "C":
+				if slices.Contains(forbidden[name], imp) {
+					t.Errorf("%s imports %s", name, imp)
+				}
+			case !permits(row, short):
+				t.Errorf("%s imports %s; allowed are %q", name, short, row)
+			}
+		}
+	}
+}
+
+func permits(row []string, imp string) bool {
+	return slices.ContainsFunc(row, func(a string) bool {
+		return a == imp || strings.HasSuffix(a, "/") && strings.HasPrefix(imp, a)
+	})
+}
+
+// Cgo would end the static binaries that the images and functions are made of.
+func TestNothingUsesCgo(t *testing.T) {
+	for _, s := range all(t, true) {
+		for _, imp := range s.file.Imports {
+			if imp.Path.Value == `"C"` {
+				t.Errorf("%s imports C", s.path)
+			}
+		}
+	}
+}
+
+// clouds are the roots of the clouds' client libraries.
+var clouds = []string{
+	"github.com/aws/", "cloud.google.com/", "google.golang.org/", "github.com/Azure/", "github.com/AzureAD/",
+}
+
+// denied lists what must not be linked into a binary, however it would get there.
+var denied = map[string][]string{
+	"cmd/fileloft": append([]string{
+		"testing", "net/http/httptest", module + "/state/statetest", module + "/storage/storetest", module + "/internal/prototest",
+	}, clouds...),
+}
+
+func TestBinariesLinkNothingThatIsDenied(t *testing.T) {
+	for binary, list := range denied {
+		for _, p := range goList(t, "-deps", "./"+binary) {
+			for _, d := range list {
+				if p.ImportPath == d || strings.HasSuffix(d, "/") && strings.HasPrefix(p.ImportPath, d) {
+					t.Errorf("%s links %s", binary, p.ImportPath)
+				}
+			}
+		}
+	}
+}
+
+// Every main package has a row in denied: a binary that nobody thought about would escape.
+func TestEveryBinaryHasADenyList(t *testing.T) {
+	for _, s := range all(t, false) {
+		if s.file.Name.Name == "main" && denied[s.dir()] == nil && !strings.HasPrefix(s.dir(), "examples/") {
+			t.Errorf("%s is a program without a row in the table of denied packages", s.dir())
+		}
+	}
+}
