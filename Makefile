@@ -1,0 +1,112 @@
+# The one front door. CI runs these targets and nothing else; .ci/run is `make check test`.
+#
+# It needs Go, and Node for the browser client's library. All else is pinned in tools/ and built or installed from there.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+GO        ?= go
+FUZZTIME  ?= 30s
+BENCH     ?= .
+BENCHTIME ?= 1s
+COUNT     ?= 1
+
+TOOLS     := bin/tools
+VERSION   := $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+LDFLAGS   := -s -w -X main.release=$(VERSION)
+# The race detector needs a C compiler. Without one the tests run all the same, and say so.
+HAVE_CC   := $(shell command -v $${CC:-cc} 2>/dev/null)
+GOFILES    = $(shell git ls-files --cached --others --exclude-standard '*.go')
+
+.PHONY: help check fmt fmt-check vet lint arch unit test test-race test-all clients bench fuzz build docs vuln tools clean
+
+help: ## Print what there is to make
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+check: fmt-check vet lint arch unit ## Format, vet, lint, walls, unit tests: under a minute, no network once the tools are built
+
+fmt: $(TOOLS)/gofumpt ## Format all Go files
+	@$(TOOLS)/gofumpt -w $(GOFILES)
+
+fmt-check: $(TOOLS)/gofumpt
+	@bad=$$($(TOOLS)/gofumpt -l $(GOFILES)); \
+	if [ -n "$$bad" ]; then echo "not formatted (make fmt):"; echo "$$bad"; exit 1; fi
+
+vet:
+	$(GO) vet ./...
+
+lint: $(TOOLS)/golangci-lint
+	$(TOOLS)/golangci-lint run ./...
+
+arch:
+	$(GO) test ./internal/arch
+
+unit:
+	$(GO) test -short ./...
+
+test: clients test-race test-all ## Everything, with real clients and servers; installs what it needs from tools/
+
+# The short form of every suite under the race detector, then the full form without it: the long randomised suites would
+# take ten times as long under it and find no other races.
+test-race:
+ifneq ($(HAVE_CC),)
+	CGO_ENABLED=1 $(GO) test -race -short -timeout 15m ./...
+else
+	@echo "=== SKIPPED: the race detector needs a C compiler, and there is none ==="
+endif
+
+test-all:
+	$(GO) test -timeout 30m -count $(COUNT) ./...
+
+clients: tools/node_modules/.installed ## Install and build the upload clients that the end-to-end tests drive
+	@for dir in $$(find tools -mindepth 2 -name go.mod -not -path '*/node_modules/*' -exec dirname {} \;); do \
+		echo "building $$dir"; mkdir -p bin/clients; \
+		CGO_ENABLED=0 $(GO) -C "$$dir" build -trimpath -o "$(CURDIR)/bin/clients/" ./...; \
+	done
+
+tools/node_modules/.installed: tools/package-lock.json tools/package.json
+	@command -v npm >/dev/null || { echo "npm is missing: the tests with tus-js-client need Node"; exit 1; }
+	cd tools && npm ci --no-audit --no-fund --ignore-scripts
+	@touch $@
+
+bench: ## Run the benchmarks (BENCH=pattern, COUNT=n); compares with the run before
+	@mkdir -p bin/bench; [ ! -f bin/bench/new.txt ] || mv bin/bench/new.txt bin/bench/old.txt
+	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem -benchtime $(BENCHTIME) -count $(COUNT) -timeout 60m ./... | tee bin/bench/new.txt
+	@if [ -f bin/bench/old.txt ]; then $(MAKE) --no-print-directory $(TOOLS)/benchstat && $(TOOLS)/benchstat bin/bench/old.txt bin/bench/new.txt; fi
+
+fuzz: ## Run each fuzz target for FUZZTIME (default 30s)
+	@for pkg in $$($(GO) list ./...); do \
+		for target in $$($(GO) test -list '^Fuzz' "$$pkg" | grep '^Fuzz' || true); do \
+			echo "=== $$pkg $$target"; \
+			$(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) "$$pkg"; \
+		done; \
+	done
+
+build: ## Build the binaries into bin/ and print their sizes
+	@mkdir -p bin
+	@for dir in cmd/*/; do \
+		name=$$(basename "$$dir"); \
+		CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o "bin/$$name" "./$$dir"; \
+		printf '%-20s %6.1f MiB\n' "bin/$$name" "$$(wc -c <"bin/$$name" | awk '{ print $$1 / 1048576 }')"; \
+	done
+
+docs: ## Write the settings table into README.md
+	$(GO) test ./internal/app -run '^TestTheREADMEHasTheSettings$$' -count 1 -update
+
+vuln: $(TOOLS)/govulncheck ## Look for known vulnerabilities (asks the Go vulnerability database)
+	$(TOOLS)/govulncheck ./...
+
+tools: $(addprefix $(TOOLS)/,gofumpt golangci-lint govulncheck benchstat) ## Build the pinned Go tools into bin/tools
+
+# Each tool is built from tools/go.mod, whose dependencies are not the product's.
+$(TOOLS)/golangci-lint: PKG := github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+$(TOOLS)/gofumpt:       PKG := mvdan.cc/gofumpt
+$(TOOLS)/govulncheck:   PKG := golang.org/x/vuln/cmd/govulncheck
+$(TOOLS)/benchstat:     PKG := golang.org/x/perf/cmd/benchstat
+$(TOOLS)/%: tools/go.mod tools/go.sum
+	@echo "building $@"; mkdir -p $(TOOLS)
+	@CGO_ENABLED=0 $(GO) -C tools build -trimpath -o "$(CURDIR)/$@" $(PKG)
+
+clean: ## Remove what was built and installed
+	rm -rf bin tools/node_modules
