@@ -42,9 +42,9 @@ type pump struct {
 	quit context.CancelFunc
 	done chan struct{}
 
-	mu      sync.Mutex // guards what follows: no deadline may be moved after the body was cut off, or is done with
-	cut     bool
-	over    bool
+	mu      sync.Mutex
+	cut     bool // the body was cut off: its deadline is in the past, and stays there
+	over    bool // reading has ended: the connection may belong to the next request, hands off its deadline
 	setRead func(time.Time)
 }
 
@@ -90,6 +90,7 @@ func putBuffer(b *[]byte) {
 func (p *pump) run(ctx context.Context, src io.Reader, idle time.Duration) {
 	defer close(p.done)
 	defer close(p.full)
+	defer p.end()
 	unblock := context.AfterFunc(ctx, p.cutOff)
 	defer unblock()
 	for {
@@ -103,7 +104,7 @@ func (p *pump) run(ctx context.Context, src io.Reader, idle time.Duration) {
 		p.allow(idle)
 		n, err := src.Read(*buf)
 		if err != nil {
-			p.allow(0)
+			p.end()
 			err = p.reason(ctx, err)
 		}
 		p.full <- pumped{buf: buf, b: (*buf)[:n], err: err}
@@ -128,53 +129,44 @@ func (p *pump) reason(ctx context.Context, err error) error {
 	return err
 }
 
-// allow gives the next Read so long; zero takes the limit away, since it would otherwise hit the connection
-// after the body's end.
+// allow gives the next Read so long.
 func (p *pump) allow(d time.Duration) {
-	if p.setRead == nil {
-		return
-	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	switch {
-	case p.cut:
-	case d == 0:
-		p.setRead(time.Time{})
-	default:
+	if !p.cut && p.setRead != nil {
 		p.setRead(time.Now().Add(d))
 	}
 }
 
-// cutOff makes a blocked Read return.
+// end takes the limit away: it would otherwise hit the connection after the body's end.
+func (p *pump) end() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.cut && !p.over && p.setRead != nil {
+		p.setRead(time.Time{})
+	}
+	p.over = true
+}
+
+// cutOff makes a blocked Read return. It runs in a goroutine of its own and may come late.
 func (p *pump) cutOff() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.over { // it runs late: the connection may have gone on to the next request
-		return
-	}
-	p.cut = true
-	if p.setRead != nil {
+	if !p.over && p.setRead != nil {
+		p.cut = true
 		p.setRead(time.Unix(1, 0))
 	}
 }
 
 // stop ends the reading and waits for the goroutine.
 func (p *pump) stop() {
-	select {
-	case <-p.done: // ended by itself: the connection is fit for another request, leave its deadline alone
-		p.quit()
-	default:
-		p.quit()
-	}
+	p.quit()
 	for c := range p.full {
 		if c.buf != nil {
 			putBuffer(c.buf)
 		}
 	}
 	<-p.done
-	p.mu.Lock()
-	p.over = true
-	p.mu.Unlock()
 	for {
 		select {
 		case b := <-p.free:
