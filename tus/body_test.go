@@ -1,51 +1,40 @@
-package tus_test
+package tus
 
 import (
 	"bytes"
+	"context"
 	"io"
-	"net/http"
-	"net/http/httptest"
-	"strconv"
+	"sync"
 	"testing"
-
-	"github.com/fileloft/fileloft/state/memstate"
-	"github.com/fileloft/fileloft/storage/memstore"
-	"github.com/fileloft/fileloft/tus"
+	"time"
 )
 
 // A body's deadline once hit the next request on the same connection, when the reading of the body was ended
 // at the moment in which it ended by itself.
-func TestManyRequestsOnOneConnection(t *testing.T) {
-	h, err := tus.NewHandler(memstate.New(nil), memstore.New(nil), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	srv := httptest.NewServer(h)
-	defer srv.Close()
-	do := func(method, url string, body []byte, headers ...string) *http.Response {
-		r, err := http.NewRequestWithContext(t.Context(), method, url, bytes.NewReader(body))
-		if err != nil {
-			t.Fatal(err)
+func TestTheDeadlineOfABodyThatEndedIsTakenBack(t *testing.T) {
+	for range 3000 {
+		var mu sync.Mutex
+		var last time.Time
+		b := &body{src: bytes.NewReader([]byte("x")), size: 1, deadline: func(d time.Time) {
+			mu.Lock()
+			defer mu.Unlock()
+			last = d
+		}}
+		ctx, cancel := context.WithCancel(t.Context())
+		p := startPump(ctx, b, time.Hour)
+		for c := range p.full {
+			if c.err == io.EOF {
+				break
+			}
+			p.free <- c.buf
 		}
-		r.Header.Set("Tus-Resumable", "1.0.0")
-		for i := 0; i < len(headers); i += 2 {
-			r.Header.Set(headers[i], headers[i+1])
+		go cancel() // the request ends, or a newer one interrupts it
+		p.stop()
+		cancel()
+		mu.Lock()
+		if !last.IsZero() {
+			t.Fatalf("the deadline is %v", last)
 		}
-		resp, err := srv.Client().Do(r)
-		if err != nil {
-			t.Fatal(err)
-		}
-		b, _ := io.ReadAll(resp.Body)
-		resp.Body.Close()
-		if resp.StatusCode >= 300 {
-			t.Fatalf("%s: %s: %s", method, resp.Status, b)
-		}
-		return resp
-	}
-	const chunk, chunks = 70_000, 2000
-	loc := do(http.MethodPost, srv.URL+"/files/", nil, "Upload-Length", strconv.Itoa(chunk*chunks)).Header.Get("Location")
-	data := payload(chunk)
-	for i := range chunks {
-		do(http.MethodPatch, loc, data, "Upload-Offset", strconv.Itoa(i*chunk), "Content-Type", octets)
+		mu.Unlock()
 	}
 }
