@@ -17,7 +17,8 @@
 //	crash after the request            the call's own nonce          nobody asks; the lease ends by its time
 //	duplicate of a Commit, late        a later nonce                 the duplicate fails, nothing changes
 //	duplicate of an Acquire, late      a later nonce                 at worst a lease that nobody uses: an epoch and
-//	                                                                 its slots are burnt, a holder may be superseded
+//	                                                                 its slots are burnt, a holder may be superseded;
+//	                                                                 the first copy's lease stays superseded
 //	duplicate of a Create, late        any                           ErrExists
 //	holder frozen, upload taken over   a higher epoch                the holder's Commit fails with ErrSuperseded
 //

@@ -13,7 +13,9 @@ type Record struct {
 	Upload tus.Upload
 	// Epoch numbers the leases, from 1 on. Releasing keeps it.
 	Epoch tus.Epoch
-	// Nonce is that of the call that wrote the record last. No two writes of a record carry the same.
+	// Nonce is that of the call that wrote the record last. With the Epoch and the Upload's Birth it names one write.
+	// Alone it does not, because a late copy of an Acquire is granted anew: under its old nonce and the next epoch,
+	// or, after a deletion, in another life of the ID, where the epoch may be its old one too.
 	Nonce string
 	// LeaseUntil is when the lease may be taken over; zero: nobody holds it. All times have whole milliseconds.
 	LeaseUntil time.Time

@@ -34,10 +34,10 @@ type Swapper interface {
 	Delete(ctx context.Context, id tus.ID, version string) error
 }
 
-// A Versioner is a Swapper whose version is made from the record's Epoch and Nonce alone, so that a lease is enough
-// to know it. It saves Commit and Delete their read.
+// A Versioner is a Swapper whose version is made from the record's Birth, Epoch and Nonce, so that a lease is enough
+// to know it. It saves Commit and Delete their read. It takes all three: see [Record].
 type Versioner interface {
-	VersionOf(epoch tus.Epoch, nonce string) string
+	VersionOf(r Record) string
 }
 
 // Options configure a [Store]. Nil and zero mean the default.
@@ -52,7 +52,7 @@ type Options struct {
 // Store is a [tus.State] over a Swapper.
 type Store struct {
 	table   Swapper
-	version func(tus.Epoch, string) string // nil where the table is no Versioner
+	version func(Record) string // nil where the table is no Versioner
 	now     func() time.Time
 	backoff func(n int) time.Duration
 }
@@ -180,7 +180,8 @@ func (s *Store) current(ctx context.Context, l tus.Lease, read bool) (Record, st
 	if read {
 		return s.table.Get(ctx, l.Upload.ID)
 	}
-	return Held(l), s.version(l.Epoch, l.Nonce), nil
+	r := Held(l)
+	return r, s.version(r), nil
 }
 
 // maxBroken is how many writes of one call may end in an unclear error before it gives up.

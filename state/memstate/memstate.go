@@ -6,6 +6,7 @@ import (
 	"context"
 	"iter"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -103,7 +104,7 @@ func (t *table) Get(ctx context.Context, id tus.ID) (state.Record, string, error
 	if !ok {
 		return state.Record{}, "", tus.ErrNotFound
 	}
-	return r, r.Nonce, nil
+	return r, t.VersionOf(r), nil
 }
 
 func (t *table) Insert(ctx context.Context, r state.Record) error {
@@ -118,7 +119,7 @@ func (t *table) Insert(ctx context.Context, r state.Record) error {
 
 func (t *table) Swap(ctx context.Context, r state.Record, version string) error {
 	return t.change(ctx, r.Upload.ID, func(old state.Record, ok bool) error {
-		if !ok || old.Nonce != version {
+		if !ok || t.VersionOf(old) != version {
 			return state.ErrConflict
 		}
 		t.records[r.Upload.ID] = r
@@ -128,7 +129,7 @@ func (t *table) Swap(ctx context.Context, r state.Record, version string) error 
 
 func (t *table) Delete(ctx context.Context, id tus.ID, version string) error {
 	return t.change(ctx, id, func(old state.Record, ok bool) error {
-		if !ok || old.Nonce != version {
+		if !ok || t.VersionOf(old) != version {
 			return state.ErrConflict
 		}
 		delete(t.records, id)
@@ -136,8 +137,10 @@ func (t *table) Delete(ctx context.Context, id tus.ID, version string) error {
 	})
 }
 
-// VersionOf returns the nonce: no two writes carry the same.
-func (t *table) VersionOf(_ tus.Epoch, nonce string) string { return nonce }
+// VersionOf joins the three marks that no two writes share; see [state.Versioner].
+func (t *table) VersionOf(r state.Record) string {
+	return strconv.FormatUint(uint64(r.Epoch), 10) + " " + r.Nonce + " " + r.Upload.Birth
+}
 
 // change runs f on the record of id under the lock.
 func (t *table) change(ctx context.Context, id tus.ID, f func(old state.Record, ok bool) error) error {

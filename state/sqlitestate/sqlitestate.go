@@ -31,6 +31,8 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/fileloft/fileloft/state"
@@ -169,7 +171,7 @@ func (t *table) Get(ctx context.Context, id tus.ID) (state.Record, string, error
 	if err != nil {
 		return state.Record{}, "", t.explain("read upload "+string(id), err)
 	}
-	return r, t.VersionOf(r.Epoch, r.Nonce), nil
+	return r, t.VersionOf(r), nil
 }
 
 // Insert adds a row; see [state.Swapper].
@@ -188,18 +190,30 @@ func (t *table) Swap(ctx context.Context, r state.Record, version string) error 
 	if err != nil {
 		return err
 	}
-	w := &write{stmt: t.update, args: append(args, string(r.Upload.ID), version), unmet: state.ErrConflict}
+	epoch, nonce, birth := marks(version)
+	w := &write{stmt: t.update, args: append(args, string(r.Upload.ID), epoch, nonce, birth), unmet: state.ErrConflict}
 	return t.explain("write upload "+string(r.Upload.ID), t.writer.do(ctx, w))
 }
 
 // Delete removes a row; see [state.Swapper].
 func (t *table) Delete(ctx context.Context, id tus.ID, version string) error {
-	w := &write{stmt: t.remove, args: []any{string(id), version}, unmet: state.ErrConflict}
+	epoch, nonce, birth := marks(version)
+	w := &write{stmt: t.remove, args: []any{string(id), epoch, nonce, birth}, unmet: state.ErrConflict}
 	return t.explain("delete upload "+string(id), t.writer.do(ctx, w))
 }
 
-// VersionOf returns the nonce: no two writes carry the same.
-func (t *table) VersionOf(_ tus.Epoch, nonce string) string { return nonce }
+// VersionOf joins the three marks that no two writes share; see [state.Versioner].
+func (t *table) VersionOf(r state.Record) string {
+	return strconv.FormatInt(int64(r.Epoch), 10) + "\n" + r.Nonce + "\n" + r.Upload.Birth
+}
+
+// marks takes apart what VersionOf made.
+func marks(version string) (epoch int64, nonce, birth string) {
+	number, rest, _ := strings.Cut(version, "\n")
+	nonce, birth, _ = strings.Cut(rest, "\n")
+	epoch, _ = strconv.ParseInt(number, 10, 64) // 0, which no row has, for what VersionOf did not make
+	return epoch, nonce, birth
+}
 
 // columns returns the values of a row, in the order of [setColumns].
 func columns(r state.Record) ([]any, error) {
@@ -215,7 +229,7 @@ func columns(r state.Record) ([]any, error) {
 	if u.Length != tus.Unknown {
 		length = u.Length
 	}
-	return []any{int64(r.Epoch), r.Nonce, due, length, u.Offset, int64(u.Phase), u.Created.UnixMilli(), blob}, nil
+	return []any{int64(r.Epoch), r.Nonce, u.Birth, due, length, u.Offset, int64(u.Phase), u.Created.UnixMilli(), blob}, nil
 }
 
 // due returns a page of what is due at now, behind the row (lastDue, lastID).

@@ -41,6 +41,7 @@ var schema = []string{
 		id      TEXT    NOT NULL PRIMARY KEY,
 		epoch   INTEGER NOT NULL,
 		nonce   TEXT    NOT NULL,
+		birth   TEXT    NOT NULL,
 		due     INTEGER,          -- Unix milliseconds, like created
 		length  INTEGER,          -- NULL: not declared yet
 		offset  INTEGER NOT NULL,
@@ -55,13 +56,13 @@ var schema = []string{
 const applicationID = 0x666c6674
 
 const (
-	setColumns = "epoch, nonce, due, length, offset, phase, created, record"
+	setColumns = "epoch, nonce, birth, due, length, offset, phase, created, record"
 	getSQL     = "SELECT record FROM uploads WHERE id = ?"
 	dueSQL     = "SELECT id, due FROM uploads WHERE due <= ? AND (due, id) > (?, ?) ORDER BY due, id LIMIT ?"
 	listSQL    = "SELECT record FROM uploads WHERE id > ? ORDER BY id LIMIT ?"
-	insertSQL  = "INSERT INTO uploads (" + setColumns + ", id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
-	updateSQL  = "UPDATE uploads SET (" + setColumns + ") = (?, ?, ?, ?, ?, ?, ?, ?) WHERE id = ? AND nonce = ?"
-	removeSQL  = "DELETE FROM uploads WHERE id = ? AND nonce = ?"
+	insertSQL  = "INSERT INTO uploads (" + setColumns + ", id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
+	updateSQL  = "UPDATE uploads SET (" + setColumns + ") = (?, ?, ?, ?, ?, ?, ?, ?, ?) WHERE id = ? AND epoch = ? AND nonce = ? AND birth = ?"
+	removeSQL  = "DELETE FROM uploads WHERE id = ? AND epoch = ? AND nonce = ? AND birth = ?"
 )
 
 // openTable opens or makes the file and brings its schema up to date.
