@@ -25,9 +25,12 @@ the settings. Each flag is an environment variable too: --max-size is FILELOFT_M
 // parse finds the command that args and env ask for; nil if it was help.
 // An error is one sentence that names the flag or the variable.
 func parse(args []string, env app.Env, stdout, stderr io.Writer) (func() error, error) {
-	var c cli
+	return new(cli).parse(args, env, stdout, stderr)
+}
+
+func (c *cli) parse(args []string, env app.Env, stdout, stderr io.Writer) (func() error, error) {
 	helped := false
-	parser, err := kong.New(&c,
+	parser, err := kong.New(c,
 		kong.Name("fileloft"),
 		kong.Description(description),
 		kong.Writers(stdout, stderr),

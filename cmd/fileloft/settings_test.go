@@ -1,10 +1,13 @@
 package main
 
 import (
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/fileloft/fileloft/internal/app"
 )
@@ -92,6 +95,32 @@ func TestSettingsThatCannotGoTogetherStopTheStart(t *testing.T) {
 	r := run1(t, []string{"FILELOFT_CORS_ALLOW_CREDENTIALS=true"})
 	if r.status != 2 || !strings.HasPrefix(r.stderr, "fileloft: FILELOFT_CORS_ALLOW_CREDENTIALS") || strings.Count(r.stderr, "\n") != 1 {
 		t.Errorf("%+v", r)
+	}
+}
+
+// Programs without a command line read the environment by another way: it must lead to the same place.
+func TestTheCommandLineReadsTheEnvironmentAsLoadDoes(t *testing.T) {
+	t.Parallel()
+	envs := []app.Env{nil, {"RUST_LOG=warn"}}
+	for _, s := range app.Settings() {
+		good := goodText[s.Flag]
+		if good == "" {
+			good = goodByType[s.Type]
+		}
+		envs = append(envs, app.Env{s.Env + "=" + good, needs[s.Flag]})
+	}
+	for _, env := range envs {
+		want, err := app.Load(env)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var c cli
+		if _, err := c.parse(nil, env, io.Discard, io.Discard); err != nil {
+			t.Fatal(err)
+		}
+		if d := cmp.Diff(want, c.Serve.Config); d != "" {
+			t.Errorf("%v: %s", env, d)
+		}
 	}
 }
 

@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"github.com/fileloft/fileloft/tus"
 )
 
 // headerRoom is for all request headers but Upload-Metadata, which has its own limit.
@@ -92,6 +94,8 @@ func (a *App) sweepUntil(ctx context.Context) {
 			return
 		case err != nil:
 			a.log.Error("sweep", "error", err)
+		case report == (tus.SweepReport{}):
+			a.log.Debug("sweep: nothing was due", "took", time.Since(start))
 		default:
 			a.log.Info("sweep", "report", report, "took", time.Since(start))
 		}
