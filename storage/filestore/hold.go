@@ -161,19 +161,24 @@ func (s *Store) older(e, newest tus.Epoch) error {
 	return nil
 }
 
-// lock takes the lock of an open file, without waiting for a writer: only for a moment, because Idle takes it for a
+// lock takes the lock of an open file. It does not wait for a writer, only for Idle, which takes every lock for a
 // moment, to see whether it is free.
 func lock(f *os.File) (bool, error) {
 	for try := 0; ; try++ {
-		err := flock(f, unix.LOCK_EX)
-		if err != unix.EWOULDBLOCK {
-			return err == nil, err
-		}
-		if try == 4 {
-			return false, nil
+		ok, err := tryLock(f)
+		if ok || err != nil || try == 4 {
+			return ok, err
 		}
 		time.Sleep(time.Millisecond << try)
 	}
+}
+
+func tryLock(f *os.File) (bool, error) {
+	err := flock(f, unix.LOCK_EX)
+	if err == unix.EWOULDBLOCK {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 func flock(f *os.File, how int) error {
