@@ -3,7 +3,9 @@ package tus
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"time"
 )
 
 // append adds a body to an upload at an offset. length is what the request declares, or Unknown. It returns the record as
@@ -110,11 +112,21 @@ func (h *Handler) admit(u Upload, length int64, b *body) (Upload, error) {
 		return u, h.overlong(&u)
 	}
 	if u.Phase != Open && b.size == Unknown { // a chunked body must turn out to be empty
-		if n, _ := io.ReadFull(b.src, make([]byte, 1)); n > 0 {
+		if !h.empty(b) {
 			return u, h.overlong(&u)
 		}
 	}
 	return u, nil
+}
+
+// empty reads from a chunked body, to see whether there is anything in it.
+func (h *Handler) empty(b *body) bool {
+	if b.deadline != nil {
+		b.deadline(time.Now().Add(h.opt.IdleTimeout))
+		defer b.deadline(time.Time{})
+	}
+	n, _ := io.ReadFull(b.src, make([]byte, 1)) // a body that breaks off before its first byte is empty too
+	return n == 0
 }
 
 // room returns how many bytes the upload still takes, or Unknown for any number.
@@ -127,6 +139,11 @@ func (h *Handler) room(u *Upload) int64 {
 
 func (h *Handler) tooLarge() error {
 	return refuse(codeTooLarge, "the upload is larger than this server takes")
+}
+
+// chunkTooLarge refuses a body for its own size.
+func (h *Handler) chunkTooLarge() error {
+	return refuse(codeChunk, fmt.Sprintf("a request may carry %d bytes at most here: send the upload in chunks of that size", h.opt.MaxChunk))
 }
 
 // overlong refuses a body that goes past the upload's end.

@@ -19,8 +19,9 @@ var (
 
 // A body is what a request brings to be appended.
 type body struct {
-	src  io.Reader
-	size int64 // in bytes, or Unknown
+	src   io.Reader
+	size  int64 // in bytes, or Unknown
+	limit int64 // largest size that is taken, for a body of unknown size; 0: any
 	// sum gives the checksum that the client announced, nil for none. Called when src has ended: it may be in a trailer.
 	sum     func() (*checksum, error)
 	trailed bool // sum is known only after the body

@@ -14,7 +14,7 @@ func TestTheDeadlineOfABodyThatEndedIsTakenBack(t *testing.T) {
 	var wg sync.WaitGroup
 	for range 16 {
 		wg.Go(func() {
-			for range 2000 {
+			for range 600 {
 				if d := lastDeadline(t); !d.IsZero() {
 					t.Errorf("the deadline is left at %v", d)
 					return

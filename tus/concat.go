@@ -82,7 +82,7 @@ func (h *Handler) parts(ctx context.Context, ids []ID) ([]Upload, error) {
 		p, ok := seen[id]
 		if !ok {
 			var err error
-			if p, err = h.state.Load(ctx, id); err != nil {
+			if p, err = h.load(ctx, id); err != nil {
 				return nil, err
 			}
 			if p.gone() {
@@ -164,7 +164,7 @@ func (h *Handler) enlist(ctx context.Context, part ID, final Upload) error {
 
 // wake assembles the final uploads that were waiting for a part, if it was the last, and removes the list.
 func (h *Handler) wake(ctx context.Context, part ID) {
-	list, err := h.state.Load(ctx, waitingList(part))
+	list, err := h.load(ctx, waitingList(part))
 	if err != nil {
 		if !errors.Is(err, ErrNotFound) {
 			h.opt.Log.WarnContext(ctx, "tus: final uploads are left to HEAD and Sweep", "part", part, "error", err)
@@ -172,7 +172,7 @@ func (h *Handler) wake(ctx context.Context, part ID) {
 		return
 	}
 	for _, id := range list.Concat.Parts {
-		u, err := h.state.Load(ctx, id)
+		u, err := h.load(ctx, id)
 		if err == nil {
 			_, err = h.tryAssemble(ctx, u)
 		}

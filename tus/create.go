@@ -84,7 +84,7 @@ func (h *Handler) born(ctx context.Context, made Upload) func(Upload, error) (Up
 // wholly reports whether a body was refused as a whole: its upload was then made for nothing.
 func wholly(err error) bool {
 	f, ok := errors.AsType[*fault](err)
-	return ok && (f.code == codeMismatch || f.code == codeTooLarge || f.code == codeBadChecksum)
+	return ok && (f.code == codeMismatch || f.code == codeTooLarge || f.code == codeChunk || f.code == codeBadChecksum)
 }
 
 // discard removes an upload that was made in vain.
@@ -191,6 +191,6 @@ func (h *Handler) access(ctx context.Context, a Action, id ID, header http.Heade
 		if u != nil {
 			return *u, nil
 		}
-		return h.state.Load(ctx, id)
+		return h.load(ctx, id)
 	}})
 }

@@ -14,7 +14,7 @@ func (h *Handler) expired(u *Upload) bool {
 // look returns an upload's record for HEAD and GET, after finishing what an interrupted request has left: clients
 // never see an upload that is complete by its offset and not in place.
 func (h *Handler) look(ctx context.Context, a Action, id ID, header http.Header) (Upload, error) {
-	u, err := h.state.Load(ctx, id)
+	u, err := h.load(ctx, id)
 	if err != nil {
 		return Upload{}, err
 	}
@@ -69,7 +69,7 @@ func (h *Handler) payEvents(ctx context.Context, u Upload) Upload {
 // terminate removes an upload for a client, finished or not. It takes the lease from whoever holds it: the
 // holder's next commit fails, and the client has said that the bytes do not matter.
 func (h *Handler) terminate(ctx context.Context, id ID, header http.Header) error {
-	u, err := h.state.Load(ctx, id)
+	u, err := h.load(ctx, id)
 	switch {
 	case err != nil:
 		return err

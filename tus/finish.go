@@ -39,7 +39,8 @@ func (h *Handler) finish(ctx context.Context, l Lease) (Upload, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), h.opt.StoreTimeout)
 	defer cancel()
 	k := h.keep(ctx, l, func(error) {})
-	next, err := h.assemble(ctx, l)
+	var next Upload
+	err := guard(func() (err error) { next, err = h.assemble(ctx, l); return err })
 	l, lost := k.stop()
 	switch {
 	case lost != nil:
@@ -166,7 +167,7 @@ func (h *Handler) remove(ctx context.Context, l Lease) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), h.opt.StoreTimeout)
 	defer cancel()
 	k := h.keep(ctx, l, func(error) {})
-	err := h.storage.Remove(ctx, l)
+	err := guard(func() error { return h.storage.Remove(ctx, l) })
 	l, lost := k.stop()
 	if lost != nil {
 		return lost

@@ -3,7 +3,10 @@ package tus
 import (
 	"context"
 	"errors"
+	"fmt"
+	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -31,6 +34,11 @@ func step[T any](ctx context.Context, call func(ctx context.Context) (T, error))
 		}
 		wait *= 4
 	}
+}
+
+// load returns a record, trying again where the State could not be reached.
+func (h *Handler) load(ctx context.Context, id ID) (Upload, error) {
+	return step(ctx, func(ctx context.Context) (Upload, error) { return h.state.Load(ctx, id) })
 }
 
 // definite reports whether an error of the State tells the outcome.
@@ -109,8 +117,8 @@ type hold struct {
 	timer *time.Timer
 	off   bool
 
-	quiet   bool // the body is being waited for
-	arrived bool // bytes have come since the last look
+	quiet   atomic.Bool // the body is being waited for
+	arrived atomic.Bool // bytes have come since the last look
 }
 
 // keep starts to renew l. The caller ends it with stop and takes the lease as it then is.
@@ -128,8 +136,7 @@ func (k *hold) renew(ctx context.Context, every time.Duration) {
 	if k.off || k.err != nil {
 		return
 	}
-	if !k.quiet || k.arrived {
-		k.arrived = false
+	if arrived := k.arrived.Swap(false); arrived || !k.quiet.Load() {
 		next, err := k.h.commit(ctx, k.lease, k.lease.Upload, true, k.lease.Slots.N)
 		if err != nil {
 			k.err = err
@@ -143,10 +150,21 @@ func (k *hold) renew(ctx context.Context, every time.Duration) {
 
 // reading is told when the body is waited for, and when the wait is over.
 func (k *hold) reading(waits bool) {
-	k.mu.Lock()
-	k.quiet = waits
-	k.arrived = k.arrived || !waits
-	k.mu.Unlock()
+	k.quiet.Store(waits)
+	if !waits {
+		k.arrived.Store(true)
+	}
+}
+
+// guard runs what happens under a hold, so that a panic in a driver or a hook ends it like an error: a lease that went
+// on being renewed would outlive its request.
+func guard(call func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		}
+	}()
+	return call()
 }
 
 // stop ends the renewing, waits for one under way, and returns the lease as it is, or why it is lost.

@@ -31,6 +31,7 @@ type intake struct {
 	marks   []mark
 	timer   *time.Timer
 
+	asked   func()     // told at every Read: the storage is moving
 	reading func(bool) // told when the round waits for bytes and when it has got some
 }
 
@@ -54,6 +55,7 @@ func (in *intake) Read(b []byte) (int, error) {
 	if len(b) == 0 {
 		return 0, nil
 	}
+	in.asked()
 	if !in.patient && in.n > 0 && (in.n >= in.limit || time.Now().After(in.until)) {
 		return 0, io.EOF
 	}

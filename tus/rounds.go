@@ -15,6 +15,8 @@ type appending struct {
 	verify *verifier
 	lease  Lease
 	cancel context.CancelCauseFunc
+
+	limited bool // what the upload still takes is more than what one request may carry
 }
 
 // store takes the body in, round by round, until it has ended or something else has.
@@ -27,6 +29,9 @@ func (h *Handler) store(ctx context.Context, l Lease, b *body) (Upload, error) {
 	defer cancel(nil)
 	a := &appending{h: h, lease: l, verify: v, cancel: cancel}
 	a.in = &intake{p: startPump(ctx, b, h.opt.IdleTimeout), left: h.room(&l.Upload), patient: v != nil}
+	if b.limit > 0 && (a.in.left == Unknown || a.in.left > b.limit) {
+		a.in.left, a.limited = b.limit, true
+	}
 	defer a.in.p.stop()
 	if v != nil {
 		a.in.hashes = v.hashes
@@ -108,7 +113,8 @@ func (a *appending) receive(ctx context.Context) (Upload, error) {
 	a.in.begin(d, h.opt.CheckpointBytes, h.opt.CheckpointEvery)
 	k := h.keep(ctx, a.lease, a.cancel)
 	sctx, done := h.storing(ctx, a.in, k)
-	rc, err := h.storage.Append(sctx, a.lease, a.in)
+	var rc Receipt
+	err = guard(func() (err error) { rc, err = h.storage.Append(sctx, a.lease, a.in); return err })
 	done()
 	lease, lost := k.stop()
 	if lost != nil {
@@ -138,6 +144,9 @@ func (a *appending) receive(ctx context.Context) (Upload, error) {
 func (a *appending) judge(rc Receipt, err error) (bool, error) {
 	in := a.in
 	if in.over() && in.err == errOverlong {
+		if a.limited {
+			return false, a.h.chunkTooLarge()
+		}
 		return false, a.h.overlong(&a.lease.Upload)
 	}
 	if err == nil && rc.N < in.n {
@@ -171,10 +180,11 @@ func (a *appending) ended() error {
 func (h *Handler) storing(ctx context.Context, in *intake, k *hold) (context.Context, func()) {
 	sctx, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	watchdog := time.AfterFunc(h.opt.StoreTimeout, func() { cancel(ErrUnavailable) })
+	in.asked = func() { watchdog.Reset(h.opt.StoreTimeout) }
 	in.reading = func(waits bool) {
 		k.reading(waits)
 		if waits {
-			watchdog.Stop()
+			watchdog.Stop() // it is the client who takes its time
 		} else {
 			watchdog.Reset(h.opt.StoreTimeout)
 		}
@@ -182,7 +192,7 @@ func (h *Handler) storing(ctx context.Context, in *intake, k *hold) (context.Con
 	return sctx, func() {
 		watchdog.Stop()
 		cancel(nil)
-		in.reading = func(bool) {}
+		in.asked, in.reading = func() {}, func(bool) {}
 	}
 }
 
@@ -207,7 +217,7 @@ func (h *Handler) advance(ctx context.Context, l Lease, next Upload, keep, moved
 
 // superseded tells a writer that was overtaken where the upload now is.
 func (h *Handler) superseded(ctx context.Context, id ID) (Upload, error) {
-	u, err := step(ctx, func(ctx context.Context) (Upload, error) { return h.state.Load(ctx, id) })
+	u, err := h.load(ctx, id)
 	if err != nil {
 		return Upload{}, err
 	}

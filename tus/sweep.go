@@ -105,7 +105,7 @@ func count(n *int, err error) error {
 
 // alive reports whether pieces that carry an upload's id and birth belong to a record.
 func (h *Handler) alive(ctx context.Context, id ID, birth string) (bool, error) {
-	u, err := h.state.Load(ctx, id)
+	u, err := h.load(ctx, id)
 	if errors.Is(err, ErrNotFound) {
 		return false, nil
 	}

@@ -2,7 +2,6 @@ package tus
 
 import (
 	"encoding/base64"
-	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
@@ -223,12 +222,12 @@ func (tus1) fault(x *exchange, f *fault) {
 
 // body describes the request's body to the engine.
 func (tus1) body(x *exchange) (*body, error) {
-	b := &body{src: x.r.Body, size: x.r.ContentLength, deadline: x.readDeadline()}
+	b := &body{src: x.r.Body, size: x.r.ContentLength, limit: x.h.opt.MaxChunk, deadline: x.readDeadline()}
 	if b.size < 0 {
 		b.size = Unknown
 	}
 	if limit := x.h.opt.MaxChunk; limit > 0 && b.size > limit {
-		return nil, refuse(codeChunk, fmt.Sprintf("a request may carry %d bytes at most here: send the upload in chunks of that size", limit))
+		return nil, x.h.chunkTooLarge()
 	}
 	if x.h.opt.DisableChecksum {
 		return b, nil
