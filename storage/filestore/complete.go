@@ -64,6 +64,9 @@ func (s *Store) finish(ctx context.Context, lease *tus.Lease, src source) (st tu
 		if err != nil {
 			// Another epoch may have been faster and taken away what we needed.
 			if done, _ = s.published(u, p); !done {
+				if p.meta != "" {
+					s.prune(p) // directories made in vain
+				}
 				return st, err
 			}
 		}

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/fileloft/fileloft/tus"
@@ -53,7 +54,8 @@ func (s *Store) remove(u *tus.Upload, p paths) error {
 // Remove could finish, and somebody else take the key. Nobody unlinks either name without that lock.
 func (s *Store) unpublish(u *tus.Upload, p paths) error {
 	f, err := s.root.Open(p.meta)
-	if errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
+		s.prune(p)
 		return nil
 	}
 	if err != nil {
@@ -87,16 +89,28 @@ func (s *Store) unpublish(u *tus.Upload, p paths) error {
 		return err
 	}
 	s.step("unpublish:meta")
-	dirs := chain(p.key)
-	if err := s.syncDirs(dirs...); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	for _, d := range dirs[:len(dirs)-1] {
-		if fi, err := s.root.Lstat(d); err != nil || !fi.IsDir() || s.root.Remove(d) != nil {
-			break // not empty, most likely
+	for _, d := range chain(p.key) {
+		if err := s.syncDirs(d); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
 		}
 	}
+	s.prune(p)
 	return nil
+}
+
+// prune removes the directories above an object that are empty now. Whoever is about to put something there
+// makes them again.
+func (s *Store) prune(p paths) {
+	dirs := chain(p.key)
+	for _, d := range dirs[:len(dirs)-1] {
+		fi, err := s.root.Lstat(d)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil || !fi.IsDir() || s.root.Remove(d) != nil {
+			return // not empty, most likely
+		}
+	}
 }
 
 // Collect implements tus.Collector. It looks at every directory in partial/.
