@@ -12,5 +12,5 @@ import (
 func TestStore(t *testing.T) {
 	statetest.Run(t, func(t testing.TB, now func() time.Time) tus.State {
 		return open(t, &sqlitestate.Options{Sync: sqlitestate.Off, Now: now})
-	}, nil)
+	}, &statetest.Options{Seeds: seeds})
 }

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"sync"
 
 	_ "modernc.org/sqlite"
 
@@ -200,8 +201,15 @@ func (t *table) read(ctx context.Context, f func() error) error {
 
 func (t *table) close() error {
 	var errs []error
+	// database/sql leaves statements to the connection, and SQLite leaves a connection open that has any: the file would
+	// stay in use, with its WAL beside it.
+	for _, s := range []*sql.Stmt{t.get, t.dueList, t.fullList} {
+		if s != nil {
+			errs = append(errs, s.Close())
+		}
+	}
 	if t.writer != nil {
-		errs = append(errs, t.writer.close())
+		errs = append(errs, t.writer.close(t.insert, t.update, t.remove))
 	}
 	for _, db := range []*sql.DB{t.readers, t.writers} {
 		if db != nil {
@@ -216,18 +224,35 @@ func dataSource(path string, pragmas ...string) string {
 	return u.String()
 }
 
-// ensureFile makes the file, because SQLite would make it readable for everybody; -wal and -shm take after it.
+// ensuring keeps two Opens of this process apart: see ensureFile. Nothing else is shared between stores.
+var ensuring sync.Mutex
+
+// ensureFile makes the file, because SQLite would make it readable for everybody; -wal and -shm take after it. One that
+// is there is not opened: closing it would drop the locks that this process holds on it by another connection, as POSIX
+// has it.
 func ensureFile(path string) error {
-	dir := filepath.Dir(path)
-	if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
-		if err := os.MkdirAll(dir, 0o700); err != nil {
-			return fmt.Errorf("sqlitestate: the directory of the state file cannot be made: %w: make it, or choose another path", err)
-		}
+	ensuring.Lock()
+	defer ensuring.Unlock()
+	const need = "it must be a file that the user who runs this program can write, in a directory where that user can make files"
+	info, err := os.Stat(path)
+	if err == nil && !info.Mode().IsRegular() {
+		return fmt.Errorf("sqlitestate: %s is a directory or a device: %s", path, need)
 	}
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err == nil {
+		return nil
+	}
+	if !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("sqlitestate: the state file cannot be found: %w: %s", err, need)
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return fmt.Errorf("sqlitestate: the directory of the state file cannot be made: %w: make it, or choose another path", err)
+	}
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, os.ErrExist) { // another process was faster
+		return nil
+	}
 	if err != nil {
-		return fmt.Errorf("sqlitestate: the state file cannot be opened for writing: %w: it must be a file that the user "+
-			"who runs this program can write, in a directory where that user can make files", err)
+		return fmt.Errorf("sqlitestate: the state file cannot be made: %w: %s", err, need)
 	}
 	return f.Close()
 }

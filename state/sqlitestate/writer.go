@@ -151,16 +151,23 @@ func (wr *write) exec(ctx context.Context) error {
 	return err
 }
 
-// close waits for the batch under way. Writes that come later are refused.
-func (w *writer) close() error {
+// close waits for the batch under way, and closes the connection and its statements. Writes that come later are
+// refused.
+func (w *writer) close(stmts ...*sql.Stmt) error {
 	<-w.lead
 	defer func() { w.lead <- struct{}{} }()
 	if w.conn == nil {
 		return nil
 	}
-	err := w.conn.Close()
+	var errs []error
+	for _, s := range stmts {
+		if s != nil {
+			errs = append(errs, s.Close())
+		}
+	}
+	errs = append(errs, w.conn.Close())
 	w.conn = nil
-	return err
+	return errors.Join(errs...)
 }
 
 // maxBusy is how long a lock of another process is waited for.
