@@ -26,6 +26,8 @@ var allowed = map[string][]string{
 	},
 	"internal/arch":      {},
 	"internal/prototest": {"tus", "state/memstate", "storage/memstore", "github.com/google/go-cmp/"},
+	"internal/bench":     {}, // benchmarks alone
+	"internal/load":      {}, // a load for any tus server: it knows them by HTTP only
 	"internal/e2e":       {}, // black-box: it knows the server by HTTP only
 
 	"cmd/fileloft": {"internal/app", "internal/app/backend", "github.com/alecthomas/kong"},
@@ -93,6 +95,7 @@ var denied = map[string][]string{
 	"cmd/fileloft": append([]string{
 		"testing", "net/http/httptest", module + "/state/statetest", module + "/storage/storetest", module + "/internal/prototest",
 	}, clouds...),
+	"internal/load": clouds,
 }
 
 func TestBinariesLinkNothingThatIsDenied(t *testing.T) {
