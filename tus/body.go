@@ -35,6 +35,9 @@ const pumpBuffer = 256 << 10
 
 var pumpBuffers = sync.Pool{New: func() any { b := make([]byte, pumpBuffer); return &b }}
 
+// past is the deadline of a Read that is to end now.
+var past = time.Unix(1, 0)
+
 // A pump reads a body in a goroutine of its own, so that whoever stores the bytes can notice that none are
 // coming. It is started by startPump and joined by stop, before the response ends.
 type pump struct {
@@ -91,7 +94,7 @@ func putBuffer(b *[]byte) {
 func (p *pump) run(ctx context.Context, src io.Reader, idle time.Duration) {
 	defer close(p.done)
 	defer close(p.full)
-	defer p.end()
+	defer p.end(false)
 	unblock := context.AfterFunc(ctx, p.cutOff)
 	defer unblock()
 	for {
@@ -105,7 +108,7 @@ func (p *pump) run(ctx context.Context, src io.Reader, idle time.Duration) {
 		p.allow(idle)
 		n, err := src.Read(*buf)
 		if err != nil {
-			p.end()
+			p.end(errors.Is(err, io.EOF))
 			err = p.reason(ctx, err)
 		}
 		p.full <- pumped{buf: buf, b: (*buf)[:n], err: err}
@@ -139,14 +142,23 @@ func (p *pump) allow(d time.Duration) {
 	}
 }
 
-// end takes the limit away: it would otherwise hit the connection after the body's end.
-func (p *pump) end() {
+// end deals with the limit once no Read will follow. Behind a complete body it is taken away: it would hit the
+// connection's next request. Behind another it is moved into the past, or net/http would wait for the rest of the body
+// before it answers.
+func (p *pump) end(complete bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if !p.cut && !p.over && p.setRead != nil {
-		p.setRead(time.Time{})
+	if p.over {
+		return
 	}
 	p.over = true
+	switch {
+	case p.setRead == nil || p.cut:
+	case complete:
+		p.setRead(zeroTime)
+	default:
+		p.setRead(past)
+	}
 }
 
 // cutOff makes a blocked Read return. It runs in a goroutine of its own and may come late.
@@ -155,7 +167,7 @@ func (p *pump) cutOff() {
 	defer p.mu.Unlock()
 	if !p.over && p.setRead != nil {
 		p.cut = true
-		p.setRead(time.Unix(1, 0))
+		p.setRead(past)
 	}
 }
 

@@ -3,6 +3,7 @@ package tus
 import (
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -26,7 +27,8 @@ type exchange struct {
 	id      string // request id
 	method  string
 	dialect dialect
-	began   bool // the header is written
+	began   bool        // the header is written
+	cut     atomic.Bool // the body was not read to its end
 }
 
 // serve routes the request.
@@ -166,6 +168,9 @@ func rejection(r *Rejection, hd http.Header) string {
 // answer writes the response.
 func (x *exchange) answer(status int, body string) {
 	x.began = true
+	if x.cut.Load() && x.r.ProtoMajor == 1 {
+		x.w.Header().Set("Connection", "close") // its deadline is over, and it may still hold bytes of the body
+	}
 	x.w.WriteHeader(status)
 	if body != "" && x.method != http.MethodHead {
 		_, _ = x.w.Write([]byte(body)) // a client that has gone needs no answer
@@ -178,5 +183,10 @@ func (x *exchange) readDeadline() func(time.Time) {
 	if rc.SetReadDeadline(time.Time{}) != nil {
 		return nil
 	}
-	return func(t time.Time) { _ = rc.SetReadDeadline(t) } // worked before, so it works
+	return func(t time.Time) {
+		if t.Equal(past) {
+			x.cut.Store(true)
+		}
+		_ = rc.SetReadDeadline(t) // worked before, so it works
+	}
 }
