@@ -38,7 +38,7 @@ func testC10(t *testing.T, x *suite) {
 				_ = c.Close()
 			}
 			s.reaches(t, url, int64(sent))
-			s.patch(t, url, int64(sent), want[sent:]).want(t, 204)
+			s.finish(t, url, want) // with patience: the cut request may come to be served only now
 			s.holds(t, url, want)
 		}
 	}
