@@ -244,6 +244,13 @@ func ensureFile(path string) error {
 	if !errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("sqlitestate: the state file cannot be found: %w: %s", err, need)
 	}
+	changed := []string{filepath.Dir(path)} // the directories that get a new entry
+	for d := changed[0]; ; d = filepath.Dir(d) {
+		if _, err := os.Stat(d); err == nil || d == filepath.Dir(d) {
+			break
+		}
+		changed = append(changed, filepath.Dir(d))
+	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return fmt.Errorf("sqlitestate: the directory of the state file cannot be made: %w: make it, or choose another path", err)
 	}
@@ -254,5 +261,17 @@ func ensureFile(path string) error {
 	if err != nil {
 		return fmt.Errorf("sqlitestate: the state file cannot be made: %w: %s", err, need)
 	}
+	for _, d := range changed {
+		syncDir(d)
+	}
 	return f.Close()
+}
+
+// syncDir makes new names in a directory survive a loss of power, where the system lets directories be fsync'd. SQLite
+// does it for the -wal.
+func syncDir(dir string) {
+	if f, err := os.Open(dir); err == nil {
+		_ = f.Sync() // not on Windows, where there is no need
+		_ = f.Close()
+	}
 }
