@@ -73,7 +73,7 @@ func benchAppend(b *testing.B, sync bool, n int64, first bool) {
 	b.ReportAllocs()
 	lease := tus.Lease{Epoch: 1, Upload: tus.Upload{ID: tus.NewID(), Birth: "b", Length: 1 << 40}}
 	if !first {
-		rec, err := s.Append(b.Context(), lease, &body{1})
+		rec, err := s.Append(b.Context(), lease, &body{64 << 10})
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -93,7 +93,7 @@ func benchAppend(b *testing.B, sync bool, n int64, first bool) {
 			lease.Upload.ID = tus.NewID()
 		} else if n > 1<<20 { // fresh blocks every time, as for the others
 			p, _ := pathsOf(&lease.Upload)
-			_ = os.Truncate(filepath.Join(s.root.Name(), p.dir, "1"), 1)
+			_ = os.Truncate(filepath.Join(s.root.Name(), p.dir, "1"), 64<<10)
 		}
 		b.StartTimer()
 	}

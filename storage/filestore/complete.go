@@ -235,56 +235,59 @@ func (s *Store) publishPartial(u *tus.Upload, p paths, from string) error {
 	return err
 }
 
-// publish puts metadata and file under the upload's key, in this order and neither in place of anything. The metadata takes
+// publish puts metadata and file under the upload's key, in this order and neither in place of anything. The metadata take
 // the key: whose they are, his the file is.
 func (s *Store) publish(lease *tus.Lease, p paths, from string) error {
 	u := &lease.Upload
-	_, taken := s.root.Lstat(p.key)
-	owner, err := s.owner(p)
-	if err != nil {
+	if _, err := s.root.Lstat(p.key); err == nil { // before the owner is asked: metadata come first and go last
+		if o, err := s.owner(p); err != nil {
+			return err
+		} else if o == nobody {
+			return fmt.Errorf("%w: a file without metadata lies under key %q", tus.ErrExists, u.ObjectKey())
+		}
+	}
+	if err := s.takeKey(lease, p); err != nil {
 		return err
 	}
-	if owner == nobody && taken == nil {
-		return fmt.Errorf("%w: a file without metadata lies under key %q", tus.ErrExists, u.ObjectKey())
-	}
-	if owner == nobody {
-		meta, err := s.stageMeta(lease, p)
-		if err != nil {
-			return err
-		}
-		s.step("complete:staged")
-		if err := s.link(meta, p.meta); err != nil && !errors.Is(err, fs.ErrExist) {
-			return err
-		}
-		s.step("complete:meta")
-		if owner, err = s.owner(p); err != nil {
-			return err
-		}
-	}
-	switch owner {
-	case nobody:
-		return errGone // removed in the meantime
-	case ownerOf(u):
-	default:
-		return fmt.Errorf("key %q: %w", u.ObjectKey(), tus.ErrExists)
-	}
+	s.step("complete:meta")
 	dirs := chain(p.key)
 	if err := s.syncDirs(dirs...); err != nil {
 		return gone(err)
 	}
 	s.step("complete:metasynced")
-	if err := s.link(from, p.key); err != nil && !errors.Is(err, fs.ErrExist) {
-		return err
+	err := s.link(from, p.key)
+	if errors.Is(err, fs.ErrExist) {
+		var fi fs.FileInfo
+		if fi, err = s.root.Lstat(p.key); err == nil && (!fi.Mode().IsRegular() || fi.Size() != u.Length) {
+			err = fmt.Errorf("%w: something else lies under key %q", tus.ErrExists, u.ObjectKey())
+		}
 	}
-	s.step("complete:linked")
-	fi, err := s.root.Lstat(p.key)
 	if err != nil {
 		return gone(err)
 	}
-	if !fi.Mode().IsRegular() || fi.Size() != u.Length {
-		return fmt.Errorf("%w: something else lies under key %q", tus.ErrExists, u.ObjectKey())
-	}
+	s.step("complete:linked")
 	return s.syncDirs(dirs...)
+}
+
+// takeKey puts the metadata in place, unless they are there.
+func (s *Store) takeKey(lease *tus.Lease, p paths) error {
+	meta, err := s.stageMeta(lease, p)
+	if err != nil {
+		return err
+	}
+	s.step("complete:staged")
+	if err = s.link(meta, p.meta); !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	switch o, err := s.owner(p); {
+	case err != nil:
+		return err
+	case o == nobody:
+		return errGone // removed in the meantime
+	case o != ownerOf(&lease.Upload):
+		return fmt.Errorf("key %q: %w", lease.Upload.ObjectKey(), tus.ErrExists)
+	}
+	return nil
 }
 
 // link gives a file of the upload's directory a second name below files/, making directories as needed.

@@ -53,10 +53,13 @@ func (s *Store) stageMeta(lease *tus.Lease, p paths) (string, error) {
 		return "", err
 	}
 	name := path.Join(p.dir, dataName(lease.Epoch, 0)+".meta")
-	if err := s.unlink(name); err != nil { // never into an old one: it may be published
-		return "", err
+	const flag = os.O_WRONLY | os.O_CREATE | os.O_EXCL // never into an old one: it may be published
+	f, err := s.root.OpenFile(name, flag, fileMode)
+	if errors.Is(err, fs.ErrExist) {
+		if err = s.unlink(name); err == nil {
+			f, err = s.root.OpenFile(name, flag, fileMode)
+		}
 	}
-	f, err := s.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, fileMode)
 	if err != nil {
 		return "", gone(err)
 	}

@@ -72,21 +72,22 @@ func (a *appender) begin() error {
 // run reads r to its end. No Read crosses the end of a part, so that every part ends with a Read.
 func (a *appender) run(ctx context.Context, r io.Reader) error {
 	for {
-		if err := ctx.Err(); err != nil {
-			return errors.Join(a.flush(), err)
-		}
 		room := a.cursor.Part - a.tail - len(a.buf)
-		a.grow(room)
-		n, rerr := r.Read(a.buf[len(a.buf):min(cap(a.buf), len(a.buf)+room)])
-		a.buf = a.buf[:len(a.buf)+n]
-		if n == room {
+		if room == 0 {
 			if a.next == a.lease.Slots.End() {
 				return errors.Join(a.flush(), errNoSlots)
 			}
 			if err := a.putPart(); err != nil {
 				return err
 			}
+			continue
 		}
+		if err := ctx.Err(); err != nil {
+			return errors.Join(a.flush(), err)
+		}
+		a.grow(room)
+		n, rerr := r.Read(a.buf[len(a.buf):min(cap(a.buf), len(a.buf)+room)])
+		a.buf = a.buf[:len(a.buf)+n]
 		if rerr != nil {
 			if rerr == io.EOF {
 				rerr = nil

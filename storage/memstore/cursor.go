@@ -3,6 +3,7 @@ package memstore
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 
 	"github.com/fileloft/fileloft/tus"
 )
@@ -30,10 +31,30 @@ func parseCursor(b tus.Cursor) (cursor, error) {
 	if len(b) == 0 {
 		return c, nil
 	}
-	if err := json.Unmarshal(b, &c); err != nil || c.Version != 1 || c.Session == "" || c.Part <= 0 {
+	if err := json.Unmarshal(b, &c); err != nil || !c.valid() {
 		return c, fmt.Errorf("%w: the cursor %.80q is not this driver's", tus.ErrCorrupt, b)
 	}
 	return c, nil
+}
+
+// valid keeps sizes within what a cursor of this driver can say, so that nobody need ask again.
+func (c *cursor) valid() bool {
+	if c.Version != 1 || c.Session == "" || c.Part <= 0 {
+		return false
+	}
+	sum := 0
+	for _, t := range c.Tails {
+		if t.Size <= 0 || t.Size > c.Part-sum {
+			return false
+		}
+		sum += t.Size
+	}
+	for _, r := range c.Runs {
+		if r.N == 0 || r.First > math.MaxUint32-r.N {
+			return false
+		}
+	}
+	return true
 }
 
 func (c *cursor) format() tus.Cursor {

@@ -104,12 +104,12 @@ func New(opt *Options) *Store {
 	}
 }
 
-// Slots returns how many parts a body of n bytes can fill, behind a tail of any length.
+// Slots returns how many parts a body of n bytes can fill, behind tails that may be as long as a part.
 func (s *Store) Slots(n int64) uint32 {
 	if n < 0 {
 		return 1024
 	}
-	return uint32((n + int64(s.partSize) - 1) / int64(s.partSize))
+	return uint32(n/int64(s.partSize)) + 1
 }
 
 // Ping always succeeds.
