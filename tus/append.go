@@ -18,7 +18,7 @@ func (h *Handler) append(ctx context.Context, id ID, offset, length int64, b *bo
 	defer leave()
 	lease, err := h.acquire(ctx, id, offset, h.slots(b.size), false)
 	if err != nil {
-		return h.notAcquired(ctx, err)
+		return h.notAcquired(err)
 	}
 	u, err := h.admit(lease.Upload, length, b)
 	if err != nil {
@@ -52,7 +52,7 @@ func (h *Handler) slots(n int64) uint32 {
 }
 
 // notAcquired explains why there is no lease to append under.
-func (h *Handler) notAcquired(ctx context.Context, err error) (Upload, error) {
+func (h *Handler) notAcquired(err error) (Upload, error) {
 	e, ok := errors.AsType[*OffsetError](err)
 	if !ok {
 		return Upload{}, h.interrupted(err)

@@ -95,9 +95,10 @@ func (h *Handler) assemble(ctx context.Context, l Lease) (Upload, error) {
 	if u.Concat.Role != Partial && h.wants(Finished) {
 		u.Pending |= Finished
 	}
-	u.Pending = h.deliver(ctx, u, u.Pending)
+	// Told after the commit of Done, so that whoever is told finds the object; and cleaned up after it, because
+	// before it the parts are still needed.
 	if u.Concat.Role == Final && h.opt.CleanupPartials {
-		u.Pending |= owedCleanup // done after the commit of Done: before it, the parts are still needed
+		u.Pending |= owedCleanup
 	}
 	return u, nil
 }

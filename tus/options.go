@@ -103,25 +103,8 @@ func (o *Options) withDefaults() (Options, error) {
 		}
 		c.BaseURL = strings.TrimSuffix(c.BaseURL, "/")
 	}
-	for _, n := range []struct {
-		name  string
-		value int64
-	}{
-		{"MaxSize", c.MaxSize},
-		{"MaxChunk", c.MaxChunk},
-		{"MaxMetadata", int64(c.MaxMetadata)},
-		{"MaxParts", int64(c.MaxParts)},
-		{"ExpireAfter", int64(c.ExpireAfter)},
-		{"LeaseTTL", int64(c.LeaseTTL)},
-		{"LockTimeout", int64(c.LockTimeout)},
-		{"IdleTimeout", int64(c.IdleTimeout)},
-		{"StoreTimeout", int64(c.StoreTimeout)},
-		{"CheckpointBytes", c.CheckpointBytes},
-		{"CheckpointEvery", int64(c.CheckpointEvery)},
-	} {
-		if n.value < 0 {
-			return c, fmt.Errorf("tus: %s must not be negative", n.name)
-		}
+	if err := c.notNegative(); err != nil {
+		return c, err
 	}
 	set(&c.MaxMetadata, 8<<10)
 	set(&c.MaxParts, 1000)
@@ -148,6 +131,31 @@ func (o *Options) withDefaults() (Options, error) {
 		return c, errors.New("tus: CleanupPartials needs EnableConcatenation")
 	}
 	return c, nil
+}
+
+// notNegative checks the numbers.
+func (c *Options) notNegative() error {
+	for _, n := range []struct {
+		name  string
+		value int64
+	}{
+		{"MaxSize", c.MaxSize},
+		{"MaxChunk", c.MaxChunk},
+		{"MaxMetadata", int64(c.MaxMetadata)},
+		{"MaxParts", int64(c.MaxParts)},
+		{"ExpireAfter", int64(c.ExpireAfter)},
+		{"LeaseTTL", int64(c.LeaseTTL)},
+		{"LockTimeout", int64(c.LockTimeout)},
+		{"IdleTimeout", int64(c.IdleTimeout)},
+		{"StoreTimeout", int64(c.StoreTimeout)},
+		{"CheckpointBytes", c.CheckpointBytes},
+		{"CheckpointEvery", int64(c.CheckpointEvery)},
+	} {
+		if n.value < 0 {
+			return fmt.Errorf("tus: %s must not be negative", n.name)
+		}
+	}
+	return nil
 }
 
 func set[T comparable](v *T, def T) {

@@ -31,7 +31,7 @@ type State interface {
 	// A failed call changes nothing.
 	Acquire(ctx context.Context, id ID, claim Claim) (Lease, error)
 
-	// Commit replaces the record by next, if the record still carries lease's epoch and nonce. With claim.TTL > 0
+	// Commit replaces the record by next, if the record still carries lease's Birth, epoch and nonce. With claim.TTL > 0
 	// it renews the lease and grants the slots [next.NextSlot, next.NextSlot+claim.Slots); with zero it releases
 	// it, keeping the epoch. next.NextSlot must lie in [lease.Slots.First, lease.Slots.End()]: slots below it are
 	// used up, slots from it on were not touched and go back. The lease need not be unexpired: until somebody else
@@ -39,7 +39,7 @@ type State interface {
 	// Errors: ErrSuperseded, also where the record is gone.
 	Commit(ctx context.Context, lease Lease, next Upload, claim Claim) (Lease, error)
 
-	// Delete removes the record, if it still carries lease's epoch and nonce. A record that is gone, or that has
+	// Delete removes the record, if it still carries lease's Birth, epoch and nonce. A record that is gone, or that has
 	// another Birth, counts as deleted.
 	// Errors: ErrSuperseded.
 	Delete(ctx context.Context, lease Lease) error

@@ -82,14 +82,14 @@ func (a *appending) round(ctx context.Context) (u Upload, more bool, err error) 
 // resume waits, without a lease, for a silent client's next bytes, and then gets a lease for them.
 func (a *appending) resume(ctx context.Context, u Upload) (Upload, bool, error) {
 	if !a.in.await() {
-		if a.in.err == io.EOF {
+		if errors.Is(a.in.err, io.EOF) {
 			return u, false, nil
 		}
 		return u, false, a.h.interrupted(a.ended())
 	}
 	l, err := a.h.acquire(ctx, u.ID, u.Offset, a.h.slots(Unknown), false)
 	if err != nil {
-		u, err = a.h.notAcquired(ctx, err)
+		u, err = a.h.notAcquired(err)
 		return u, false, err
 	}
 	switch l.Upload.Phase {
@@ -143,7 +143,7 @@ func (a *appending) receive(ctx context.Context) (Upload, error) {
 // judge decides whether the bytes of a receipt count, and with what the request ends, if it does.
 func (a *appending) judge(rc Receipt, err error) (bool, error) {
 	in := a.in
-	if in.over() && in.err == errOverlong {
+	if in.over() && errors.Is(in.err, errOverlong) {
 		if a.limited {
 			return false, a.h.chunkTooLarge()
 		}
@@ -153,7 +153,7 @@ func (a *appending) judge(rc Receipt, err error) (bool, error) {
 		err = errors.New("tus: the storage kept fewer bytes than it read, and gave no reason")
 	}
 	switch {
-	case in.ended && in.err != io.EOF: // cut off: whatever the storage made of it, the body is the reason
+	case in.ended && !errors.Is(in.err, io.EOF): // cut off: whatever the storage made of it, the body is the reason
 		if err == nil || errors.Is(err, in.err) || !errors.Is(err, ErrNoSpace) {
 			err = a.h.interrupted(a.ended())
 		}
@@ -167,12 +167,13 @@ func (a *appending) judge(rc Receipt, err error) (bool, error) {
 
 // ended says why the body ended before its end.
 func (a *appending) ended() error {
-	switch err := a.in.err; err {
-	case errNewer, errDraining, errStalled, errLost:
-		return err
-	default:
-		return refuse(codeBody, "the body broke off; what has arrived is kept").because(err)
+	err := a.in.err
+	for _, ours := range []error{errNewer, errDraining, errStalled, errLost} {
+		if errors.Is(err, ours) {
+			return err
+		}
 	}
+	return refuse(codeBody, "the body broke off; what has arrived is kept").because(err)
 }
 
 // storing returns a context for Append that does not end with the client, but does when the storage itself stands
@@ -209,10 +210,15 @@ func (h *Handler) advance(ctx context.Context, l Lease, next Upload, keep, moved
 	next = l.Upload
 	next.Pending = h.deliver(ctx, next, next.Pending)
 	if keep {
-		l.Upload.Pending = next.Pending // cleared by the next commit
+		l.Upload.Pending = next.Pending // struck off by the next commit
 		return l, nil
 	}
-	return h.commit(ctx, l, next, false, 0)
+	struck, err := h.commit(ctx, l, next, false, 0)
+	if err != nil { // the progress stands; the event is told again
+		h.opt.Log.WarnContext(ctx, "tus: an event stays owed", "upload", next.ID, "error", err)
+		return l, nil
+	}
+	return struck, nil
 }
 
 // superseded tells a writer that was overtaken where the upload now is.
