@@ -1,0 +1,77 @@
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"testing"
+)
+
+var (
+	long = os.Getenv("E2E_LONG") == "1"
+	root = moduleRoot()
+	bin  string // directory of the built programs
+)
+
+func TestMain(m *testing.M) {
+	if dir := os.Getenv("E2E_SUICIDAL_SERVER"); dir != "" {
+		os.Exit(suicidal(dir, os.Getenv("E2E_ADDR")))
+	}
+	os.Exit(run(m))
+}
+
+func run(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "fileloft-e2e-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	bin = dir
+	return m.Run()
+}
+
+func moduleRoot() string {
+	dir, err := os.Getwd()
+	if err != nil {
+		panic(err)
+	}
+	return filepath.Dir(filepath.Dir(dir))
+}
+
+// build builds a package of a module into bin, without cgo.
+func build(moduleDir, pkg string) error {
+	cmd := exec.Command("go", "-C", moduleDir, "build", "-trimpath", "-o", bin+"/", pkg)
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("go build %s in %s: %w\n%s", pkg, moduleDir, err, out)
+	}
+	return nil
+}
+
+var (
+	buildServer  = sync.OnceValue(func() error { return build(root, "./cmd/fileloft") })
+	buildClients = sync.OnceValue(func() error { return build(filepath.Join(root, "tools", "clients"), "./...") })
+)
+
+// require skips a test that lacks something, or fails it where everything must be there.
+func require(t testing.TB, what string, err error) {
+	t.Helper()
+	switch {
+	case err == nil:
+	case os.Getenv("REQUIRE_EMULATORS") == "1":
+		t.Fatalf("%s is missing: %v", what, err)
+	default:
+		t.Skipf("=== SKIPPED: %s is missing: %v ===", what, err)
+	}
+}
+
+// notShort skips under -short.
+func notShort(t testing.TB) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("end-to-end tests do not run under -short")
+	}
+}

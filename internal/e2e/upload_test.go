@@ -1,0 +1,71 @@
+package e2e
+
+import (
+	"fmt"
+	"testing"
+)
+
+const (
+	small = 64 << 10
+	mid   = 96 << 20
+	large = 1 << 30
+)
+
+// TestClients uploads files of all sizes with every client.
+func TestClients(t *testing.T) {
+	notShort(t)
+	s := serve(t, t.TempDir())
+	for i := range clients {
+		c := &clients[i]
+		t.Run(c.name, func(t *testing.T) {
+			require(t, c.name, c.lacks())
+			for _, n := range []int64{0, 1, small, 5<<20 + 1} {
+				if n < c.least { // the client panics, or makes requests that make no sense
+					continue
+				}
+				t.Run(fmt.Sprint(n), func(t *testing.T) {
+					s.holds(t, c.uploads(t, source(t, n), s.endpoint()), source(t, n))
+				})
+			}
+		})
+	}
+}
+
+// TestKilled kills the server by SIGKILL in the middle of an upload, again and again, and starts it again. The client resumes by
+// itself, and the file is the source.
+func TestKilled(t *testing.T) {
+	notShort(t)
+	for i := range clients {
+		c := &clients[i]
+		t.Run(c.name, func(t *testing.T) {
+			require(t, c.name, c.lacks())
+			size := int64(mid)
+			if long || c.name == "tus-js-client" || c.name == "curl" {
+				size = large
+			}
+			testKilled(t, c, size)
+		})
+	}
+}
+
+func testKilled(t *testing.T, c *client, size int64) {
+	s := serve(t, t.TempDir(), "FILELOFT_FS_SYNC=off")
+	p := startProxy(t, s.addr)
+	kills := 0
+	var kill func(*link)
+	kill = func(*link) {
+		kills++
+		s.kill()
+		s.start()
+		if kills < 3 {
+			p.when(size/5, kill)
+		}
+	}
+	p.when(size/3, kill)
+	url := c.uploads(t, source(t, size), p.endpoint())
+	if kills == 0 {
+		t.Error("the server was not killed: the test tested nothing")
+	}
+	s.holds(t, url, source(t, size))
+	t.Logf("%d bytes, killed %d times, %.2f times the bytes sent", size, kills, float64(p.up.Load())/float64(size))
+}
