@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"os"
 	"path"
 	"path/filepath"
@@ -32,7 +33,7 @@ type Options struct {
 	// loss of power.
 	NoSync bool
 	// Verify says whether Complete reads the file back and compares it with the upload's rolling crc32c
-	// before anybody can see it. Default: yes, unless NoSync.
+	// before anybody can see it. Default: up to 16 GiB, unless NoSync.
 	Verify Verify
 	// Now tells the time for the metadata beside a finished file. Default time.Now.
 	Now func() time.Time
@@ -43,16 +44,31 @@ type Verify uint8
 
 // The values of [Options.Verify].
 const (
-	VerifySynced Verify = iota // unless NoSync
+	VerifySynced Verify = iota // up to 16 GiB, unless NoSync
 	VerifyAlways
 	VerifyNever
 )
+
+// verifyMax bounds VerifySynced: a file of this length is read in well under the time that an engine gives to Complete, even if
+// it has to come from the disk. One that is not would never be completed.
+const verifyMax = 16 << 30
+
+// limit returns the length up to which files are read back, or -1.
+func (v Verify) limit(noSync bool) int64 {
+	switch {
+	case v == VerifyAlways:
+		return math.MaxInt64
+	case v == VerifySynced && !noSync:
+		return verifyMax
+	}
+	return -1
+}
 
 // A Store is a tus.Storage in a directory. See the package comment.
 type Store struct {
 	root   *os.Root
 	sync   bool
-	verify bool
+	verify int64 // length up to which Complete reads back
 	now    func() time.Time
 	bufs   sync.Pool
 
@@ -89,7 +105,7 @@ func New(dir string, opt *Options) (*Store, error) {
 	s := &Store{
 		root:    root,
 		sync:    !o.NoSync,
-		verify:  o.Verify == VerifyAlways || o.Verify == VerifySynced && !o.NoSync,
+		verify:  o.Verify.limit(o.NoSync),
 		now:     o.Now,
 		step:    func(string) {},
 		writeAt: (*os.File).WriteAt,
