@@ -19,10 +19,10 @@ LDFLAGS   := -s -w -X main.release=$(VERSION)
 HAVE_CC   := $(shell command -v $${CC:-cc} 2>/dev/null)
 GOFILES    = $(shell git ls-files --cached --others --exclude-standard '*.go')
 
-.PHONY: help check fmt fmt-check vet lint arch unit test test-race test-all clients bench fuzz build docs vuln tools clean
+.PHONY: help check fmt fmt-check vet lint arch unit test test-race test-all clients bench bench-peer fuzz build docs vuln tools clean
 
 help: ## Print what there is to make
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 check: fmt-check vet lint arch unit ## Format, vet, lint, walls, unit tests: under a minute, no network once the tools are built
 
@@ -60,10 +60,8 @@ test-all:
 	$(GO) test -timeout 30m -count $(COUNT) ./...
 
 clients: tools/node_modules/.installed ## Install and build the upload clients that the end-to-end tests drive
-	@for dir in $$(find tools -mindepth 2 -name go.mod -not -path '*/node_modules/*' -exec dirname {} \;); do \
-		echo "building $$dir"; mkdir -p bin/clients; \
-		CGO_ENABLED=0 $(GO) -C "$$dir" build -trimpath -o "$(CURDIR)/bin/clients/" ./...; \
-	done
+	@echo "building tools/clients"; mkdir -p bin/clients
+	@CGO_ENABLED=0 $(GO) -C tools/clients build -trimpath -o "$(CURDIR)/bin/clients/" ./...
 
 tools/node_modules/.installed: tools/package-lock.json tools/package.json
 	@command -v npm >/dev/null || { echo "npm is missing: the tests with tus-js-client need Node"; exit 1; }
@@ -74,6 +72,13 @@ bench: ## Run the benchmarks (BENCH=pattern, COUNT=n); compares with the run bef
 	@mkdir -p bin/bench; [ ! -f bin/bench/new.txt ] || mv bin/bench/new.txt bin/bench/old.txt
 	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem -benchtime $(BENCHTIME) -count $(COUNT) -timeout 60m ./... | tee bin/bench/new.txt
 	@if [ -f bin/bench/old.txt ]; then $(MAKE) --no-print-directory $(TOOLS)/benchstat && $(TOOLS)/benchstat bin/bench/old.txt bin/bench/new.txt; fi
+
+bench-peer: build bin/tusd ## Measure fileloft beside tusd, in turn, both without fsync (ROUNDS=5)
+	$(GO) build -o bin/load ./internal/load
+	tools/peer/compare.sh
+
+bin/tusd: tools/peer/go.mod tools/peer/go.sum
+	CGO_ENABLED=0 GOFLAGS=-mod=mod $(GO) -C tools/peer build -trimpath -o "$(CURDIR)/$@" github.com/tus/tusd/v2/cmd/tusd
 
 fuzz: ## Run each fuzz target for FUZZTIME (default 30s)
 	@for pkg in $$($(GO) list ./...); do \

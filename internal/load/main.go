@@ -116,7 +116,6 @@ func (s *settings) drive(c *client, start time.Time, done *atomic.Int64) error {
 		if loc, err = c.create(s.size); err != nil {
 			return err
 		}
-		defer c.remove(loc)
 	}
 	for time.Since(start) < s.length {
 		var err error
@@ -138,6 +137,9 @@ func (s *settings) drive(c *client, start time.Time, done *atomic.Int64) error {
 			return err
 		}
 		done.Add(n)
+	}
+	if s.mode == "head" {
+		return c.remove(loc)
 	}
 	return nil
 }
@@ -161,7 +163,7 @@ type client struct {
 }
 
 func (c *client) create(size int64) (string, error) {
-	resp, err := c.do(http.MethodPost, c.collection, nil, http.StatusCreated, "Upload-Length", strconv.FormatInt(size, 10))
+	answer, err := c.do(http.MethodPost, c.collection, nil, http.StatusCreated, "Upload-Length", strconv.FormatInt(size, 10))
 	if err != nil {
 		return "", err
 	}
@@ -169,7 +171,7 @@ func (c *client) create(size int64) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	loc, err := base.Parse(resp.Header.Get("Location"))
+	loc, err := base.Parse(answer.Get("Location"))
 	if err != nil {
 		return "", err
 	}
@@ -192,7 +194,8 @@ func (c *client) remove(loc string) error {
 	return err
 }
 
-func (c *client) do(method, url string, body []byte, want int, headers ...string) (*http.Response, error) {
+// do sends a request and returns the header of the answer.
+func (c *client) do(method, url string, body []byte, want int, headers ...string) (http.Header, error) {
 	r, err := http.NewRequest(method, url, bytes.NewReader(body))
 	if err != nil {
 		return nil, err
@@ -213,5 +216,5 @@ func (c *client) do(method, url string, body []byte, want int, headers ...string
 	if resp.StatusCode != want {
 		return nil, fmt.Errorf("%s answered %s: %s", method, resp.Status, strings.TrimSpace(string(b)))
 	}
-	return resp, nil
+	return resp.Header, nil
 }
