@@ -62,7 +62,7 @@ func ExampleNewHandler() {
 		if err != nil {
 			log.Fatal(err)
 		}
-		fmt.Println(resp.StatusCode, strings.TrimSpace(string(body)))
+		fmt.Println(strings.TrimSpace(resp.Status + " " + string(body)))
 		return resp.Header.Get("Location")
 	}
 	send("guess")
@@ -70,10 +70,10 @@ func ExampleNewHandler() {
 	object, _ := storage.Object("inbox/" + id)
 	fmt.Printf("%s\n", object)
 	// Output:
-	// 401 who are you?
+	// 401 Unauthorized who are you?
 	// created 5 bytes
 	// finished 5 bytes
-	// 201
+	// 201 Created
 	// hello
 }
 
