@@ -33,7 +33,7 @@ func (s *Server) dial(t testing.TB) *conn {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = c.Close() })
-	_ = c.SetDeadline(time.Now().Add(patience/2))
+	_ = c.SetDeadline(time.Now().Add(patience / 2))
 	return &conn{Conn: c, br: bufio.NewReader(c)}
 }
 
