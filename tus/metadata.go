@@ -12,8 +12,11 @@ import (
 // space and comma. An empty header is an empty map: a common Go client sends one.
 func ParseMetadata(header string) (map[string]string, error) {
 	m := map[string]string{}
-	if strings.TrimSpace(header) == "" {
+	if strings.Trim(header, " \t") == "" {
 		return m, nil
+	}
+	if strings.ContainsAny(header, "\r\n") { // base64 would pass over them
+		return nil, errors.New("Upload-Metadata has a line break")
 	}
 	for pair := range strings.SplitSeq(header, ",") {
 		key, encoded, _ := strings.Cut(strings.Trim(pair, " \t"), " ")
