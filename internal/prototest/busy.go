@@ -23,12 +23,15 @@ var busyRows = []row{
 	{"C15 a shutdown keeps what arrived", testDrain},
 }
 
-// stall begins a PATCH of n bytes at 0, sends the first sent of them and stands still. When it returns, the server
-// has read all but what the sockets' buffers hold.
+// stall begins a PATCH of body at 0, sends the first sent bytes of it and stands still. When it returns, the request
+// is the upload's writer, and the server has read all but what the sockets' buffers hold.
 func (s *Server) stall(t testing.TB, url string, body []byte, sent int) *conn {
 	t.Helper()
 	c := s.dial(t)
-	c.beginPatch(t, url, 0, int64(len(body)))
+	c.beginPatch(t, url, 0, int64(len(body)), "Expect", "100-continue")
+	if a, err := c.read("PATCH"); err != nil || a.Status != http.StatusContinue { // it comes when the body is wanted
+		t.Fatalf("%s: %v, %v, want 100", c.what, a, err)
+	}
 	c.send(t, string(body[:sent]))
 	return c
 }
@@ -113,7 +116,6 @@ func testTakeover(t *testing.T, x *suite) {
 	url := s.create(t, 1<<20)
 	other := peer.URL + string(id(url))
 	c := s.stall(t, url, want, 1<<19)
-	time.Sleep(100 * time.Millisecond) // so that the first is likely to hold the lease; right either way
 	peer.finish(t, other, want)
 	_, _ = c.Write(want[1<<19:])
 	c.ends2()
