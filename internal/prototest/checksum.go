@@ -20,14 +20,14 @@ import (
 
 // checksumRows are K1 to K4.
 var checksumRows = []row{
-	{"K1 the algorithms are advertised", testK1},
-	{"K2 checksum on PATCH", testK2},
-	{"K2 malformed checksums", testK2Malformed},
-	{"K2 bytes count only once they are checked", testK2Uncounted},
-	{"K2 switched off", testK2Off},
-	{"K3 checksum on POST", testK3},
-	{"K4 checksum in the trailer", testK4},
-	{"K4 trailers that do not hold", testK4Bad},
+	{"K1 the algorithms are advertised", testK1, false},
+	{"K2 checksum on PATCH", testK2, false},
+	{"K2 malformed checksums", testK2Malformed, false},
+	{"K2 bytes count only once they are checked", testK2Uncounted, false},
+	{"K2 switched off", testK2Off, false},
+	{"K3 checksum on POST", testK3, false},
+	{"K4 checksum in the trailer", testK4, false},
+	{"K4 trailers that do not hold", testK4Bad, false},
 }
 
 var algorithms = map[string]func() hash.Hash{

@@ -12,15 +12,15 @@ import (
 
 // concatRows are N1 and N2.
 var concatRows = []row{
-	{"N1 partial and final", testN1},
-	{"N1 what a final upload shows", testN1Shows},
-	{"N1 ways to name a part", testN1Names},
-	{"N1 no completion hook for partials", testN1Hooks},
-	{"N2 bad lists", testN2},
-	{"N2 unknown and unfit sources", testN2Sources},
-	{"N2 lengths", testN2Length},
-	{"N2 a source twice", testN2Twice},
-	{"N2 switched off", testN2Off},
+	{"N1 partial and final", testN1, false},
+	{"N1 what a final upload shows", testN1Shows, false},
+	{"N1 ways to name a part", testN1Names, false},
+	{"N1 no completion hook for partials", testN1Hooks, false},
+	{"N2 bad lists", testN2, false},
+	{"N2 unknown and unfit sources", testN2Sources, false},
+	{"N2 lengths", testN2Length, false},
+	{"N2 a source twice", testN2Twice, false},
+	{"N2 switched off", testN2Off, false},
 }
 
 // partial uploads b as a finished part.

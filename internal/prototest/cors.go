@@ -13,13 +13,13 @@ import (
 
 // corsRows are section E on CORS.
 var corsRows = []row{
-	{"E-CORS off", testCORSOff},
-	{"E-CORS any origin", testCORSAny},
-	{"E-CORS custom origins", testCORSOrigins},
-	{"E-CORS credentials", testCORSCredentials},
-	{"E-CORS methods", testCORSMethods},
-	{"E-CORS max age", testCORSMaxAge},
-	{"E-CORS extra headers", testCORSHeaders},
+	{"E-CORS off", testCORSOff, false},
+	{"E-CORS any origin", testCORSAny, false},
+	{"E-CORS custom origins", testCORSOrigins, false},
+	{"E-CORS credentials", testCORSCredentials, false},
+	{"E-CORS methods", testCORSMethods, false},
+	{"E-CORS max age", testCORSMaxAge, false},
+	{"E-CORS extra headers", testCORSHeaders, false},
 }
 
 const appOrigin = "https://app.example"

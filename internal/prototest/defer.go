@@ -10,9 +10,9 @@ import (
 
 // deferRows are CR7.
 var deferRows = []row{
-	{"CR7 deferred length", testCR7},
-	{"CR7 declarations that do not fit", testCR7Bad},
-	{"CR7 a length that was never deferred", testCR7Known},
+	{"CR7 deferred length", testCR7, false},
+	{"CR7 declarations that do not fit", testCR7Bad, false},
+	{"CR7 a length that was never deferred", testCR7Known, false},
 }
 
 func testCR7(t *testing.T, x *suite) {

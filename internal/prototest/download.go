@@ -14,13 +14,13 @@ import (
 
 // downloadRows are the section on downloads, and Repr-Digest.
 var downloadRows = []row{
-	{"D GET of a finished upload", testGet},
-	{"D ranges", testGetRange},
-	{"D conditional requests", testGetConditional},
-	{"D Content-Disposition and Content-Type", testGetDisposition},
-	{"D names that try to break out", testGetNames},
-	{"D unfinished, unknown, deleted, switched off", testGetRefused},
-	{"D Repr-Digest", testReprDigest},
+	{"D GET of a finished upload", testGet, false},
+	{"D ranges", testGetRange, false},
+	{"D conditional requests", testGetConditional, false},
+	{"D Content-Disposition and Content-Type", testGetDisposition, false},
+	{"D names that try to break out", testGetNames, false},
+	{"D unfinished, unknown, deleted, switched off", testGetRefused, false},
+	{"D Repr-Digest", testReprDigest, false},
 }
 
 // named makes a finished upload with a name and a type, as the common browser clients give them.

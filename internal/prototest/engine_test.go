@@ -13,6 +13,7 @@ import (
 )
 
 func TestMemory(t *testing.T) {
+	t.Parallel()
 	Run(t, func(t testing.TB, opt tus.Options) *Server {
 		state, storage := memstate.New(&memstate.Options{Now: opt.Now}), memstore.New(nil)
 		t.Cleanup(func() {

@@ -11,12 +11,12 @@ import (
 
 // eventRows are about the events that are told afterwards: at least once, with an id to know repeats by.
 var eventRows = []row{
-	{"EV events of an upload's life", testEvents},
-	{"EV only what is wanted", testEventsWanted},
-	{"EV redelivery by the next request", testRedelivery},
-	{"EV redelivery by the sweeper", testRedeliverySweep},
-	{"EV a failing hook is no failing request", testEventFailure},
-	{"EV a finished upload can be fetched when its event arrives", testEventCallback},
+	{"EV events of an upload's life", testEvents, false},
+	{"EV only what is wanted", testEventsWanted, false},
+	{"EV redelivery by the next request", testRedelivery, false},
+	{"EV redelivery by the sweeper", testRedeliverySweep, false},
+	{"EV a failing hook is no failing request", testEventFailure, false},
+	{"EV a finished upload can be fetched when its event arrives", testEventCallback, true},
 }
 
 const allEvents = tus.Created | tus.Progress | tus.Finished | tus.Terminated

@@ -11,11 +11,11 @@ import (
 
 // expiryRows are E1, and the Rust fileloft's tests of expiration.
 var expiryRows = []row{
-	{"E1 Upload-Expires while it will expire", testE1},
-	{"E1 expired, then forgotten", testE1Expired},
-	{"E1 finished uploads stay", testE1Finished},
-	{"E1 progress puts it off", testE1Progress},
-	{"E1 switched off", testE1Off},
+	{"E1 Upload-Expires while it will expire", testE1, false},
+	{"E1 expired, then forgotten", testE1Expired, false},
+	{"E1 finished uploads stay", testE1Finished, false},
+	{"E1 progress puts it off", testE1Progress, false},
+	{"E1 switched off", testE1Off, false},
 }
 
 // A clock can be put forward. Its zero value shows the time of day.

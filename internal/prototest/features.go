@@ -10,13 +10,13 @@ import (
 
 // featureRows are what the Rust fileloft's own tests assert (FEATURES, section E).
 var featureRows = []row{
-	{"E-POST creates", testFeaturePost},
-	{"E-PATCH appends", testFeaturePatch},
-	{"E-PATCH checksum", testFeatureChecksum},
-	{"E-HEAD", testFeatureHead},
-	{"E-DELETE", testFeatureDelete},
-	{"E-OPTIONS", testFeatureOptions},
-	{"E-OPTIONS switches", testFeatureSwitches},
+	{"E-POST creates", testFeaturePost, false},
+	{"E-PATCH appends", testFeaturePatch, false},
+	{"E-PATCH checksum", testFeatureChecksum, false},
+	{"E-HEAD", testFeatureHead, false},
+	{"E-DELETE", testFeatureDelete, false},
+	{"E-OPTIONS", testFeatureOptions, false},
+	{"E-OPTIONS switches", testFeatureSwitches, false},
 }
 
 func testFeaturePost(t *testing.T, x *suite) {
@@ -130,13 +130,13 @@ func testFeatureSwitches(t *testing.T, x *suite) {
 
 // featureRows2 are the rest of section E but CORS.
 var featureRows2 = []row{
-	{"E-GET", testFeatureGet},
-	{"E-Expiration", testE1Expired},
-	{"E-Concatenation", testFeatureConcat},
-	{"E-Concatenation clean-up", testN3Cleanup},
-	{"E-Hooks", testFeatureHooks},
-	{"E-Security malformed ids", testFeatureIDs},
-	{"E-Units metadata", testFeatureMetadata},
+	{"E-GET", testFeatureGet, false},
+	{"E-Expiration", testE1Expired, false},
+	{"E-Concatenation", testFeatureConcat, false},
+	{"E-Concatenation clean-up", testN3Cleanup, false},
+	{"E-Hooks", testFeatureHooks, false},
+	{"E-Security malformed ids", testFeatureIDs, false},
+	{"E-Units metadata", testFeatureMetadata, false},
 }
 
 func testFeatureGet(t *testing.T, x *suite) {

@@ -12,6 +12,7 @@ import (
 )
 
 func TestFiles(t *testing.T) {
+	t.Parallel()
 	Run(t, func(t testing.TB, opt tus.Options) *Server {
 		dir := t.TempDir()
 		state, storage := openFiles(t, dir, opt)

@@ -10,13 +10,13 @@ import (
 
 // finalRows are N3, and clean-up.
 var finalRows = []row{
-	{"N3 final before its parts", testN3},
-	{"N3 parts that finish together", testN3Race},
-	{"N3 a part of deferred length", testN3Deferred},
-	{"N3 a pending final that is deleted", testN3Delete},
-	{"N3 a pending final whose part is deleted", testN3Lost},
-	{"N3 clean-up of partials", testN3Cleanup},
-	{"N3 clean-up after late parts", testN3CleanupLate},
+	{"N3 final before its parts", testN3, false},
+	{"N3 parts that finish together", testN3Race, false},
+	{"N3 a part of deferred length", testN3Deferred, false},
+	{"N3 a pending final that is deleted", testN3Delete, false},
+	{"N3 a pending final whose part is deleted", testN3Lost, false},
+	{"N3 clean-up of partials", testN3Cleanup, false},
+	{"N3 clean-up after late parts", testN3CleanupLate, false},
 }
 
 func testN3(t *testing.T, x *suite) {

@@ -13,14 +13,14 @@ import (
 
 // hookRows are about the hooks that come before the thing happens.
 var hookRows = []row{
-	{"H PreCreate changes the upload", testPreCreate},
-	{"H PreCreate rejects", testPreCreateRejects},
-	{"H PreCreate gives an invalid id or key", testPreCreateInvalid},
-	{"H Access denies each action", testAccess},
-	{"H Access for each source of a concatenation", testAccessSources},
-	{"H PreFinish rejects", testPreFinish},
-	{"H PreFinish fails for now", testPreFinishFails},
-	{"H PreTerminate rejects", testPreTerminate},
+	{"H PreCreate changes the upload", testPreCreate, false},
+	{"H PreCreate rejects", testPreCreateRejects, false},
+	{"H PreCreate gives an invalid id or key", testPreCreateInvalid, false},
+	{"H Access denies each action", testAccess, false},
+	{"H Access for each source of a concatenation", testAccessSources, false},
+	{"H PreFinish rejects", testPreFinish, false},
+	{"H PreFinish fails for now", testPreFinishFails, false},
+	{"H PreTerminate rejects", testPreTerminate, false},
 }
 
 // A recorder is an Event hook that remembers what it is told.

@@ -55,36 +55,37 @@ type Caps struct {
 type row struct {
 	name string // its id, then what it says
 	run  func(t *testing.T, x *suite)
+	// waits says that the test is slow without working: it runs beside others of its kind, at the end.
+	waits bool
 }
 
 // A suite is one run of the table.
 type suite struct {
-	t      *testing.T
 	start  Start
 	shared *Server
 }
 
 // Run runs the whole table.
 func Run(t *testing.T, start Start) {
-	x := &suite{t: t, start: start}
+	x := &suite{start: start}
+	x.shared = x.with(t, tus.Options{})
 	for _, rows := range [][]row{
 		coreRows, bodyRows, locationRows, creationRows, deferRows, expiryRows, checksumRows, terminationRows, concatRows, finalRows,
 		downloadRows, featureRows, featureRows2, corsRows, hookRows, eventRows, busyRows, bugRows,
 	} {
 		for _, r := range rows {
-			t.Run(r.name, func(t *testing.T) { r.run(t, x) })
+			t.Run(r.name, func(t *testing.T) {
+				if r.waits {
+					t.Parallel()
+				}
+				r.run(t, x)
+			})
 		}
 	}
 }
 
-// std returns the server that most rows share: everything on but expiration, no hooks, short timeouts where a
-// test would wait for them.
-func (x *suite) std() *Server {
-	if x.shared == nil {
-		x.shared = x.with(x.t, tus.Options{})
-	}
-	return x.shared
-}
+// std returns the server that most rows share: with default options, and without hooks.
+func (x *suite) std() *Server { return x.shared }
 
 // with starts a server of a row's own. Concatenation and downloads are switched on: the rows that want them off
 // start a server by hand.

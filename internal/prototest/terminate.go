@@ -9,10 +9,10 @@ import (
 
 // terminationRows are T1.
 var terminationRows = []row{
-	{"T1 DELETE", testT1},
-	{"T1 DELETE while bytes arrive", testT1Busy},
-	{"T1 DELETE of uploads in a concatenation", testT1Concat},
-	{"T1 switched off", testT1Off},
+	{"T1 DELETE", testT1, false},
+	{"T1 DELETE while bytes arrive", testT1Busy, false},
+	{"T1 DELETE of uploads in a concatenation", testT1Concat, false},
+	{"T1 switched off", testT1Off, false},
 }
 
 func testT1(t *testing.T, x *suite) {
