@@ -18,6 +18,7 @@ var bodyRows = []row{
 	{"C11 slow body", testC11Slow, true},
 	{"C13 PATCH of nothing", testC13, false},
 	{"C14 body longer than what is missing", testC14, false},
+	{"C14 body larger than the platform takes", testMaxChunk, false},
 	{"C18 errors have a code and keep the inside to themselves", testC18, false},
 	{"C18 bad requests on the wire", testC18Wire, false},
 }
@@ -170,6 +171,24 @@ func testC14(t *testing.T, x *suite) {
 		}
 	}
 	s.patch(t, url, 999, want[999:]).want(t, 204)
+	s.holds(t, url, want)
+}
+
+func testMaxChunk(t *testing.T, x *suite) {
+	s := x.with(t, tus.Options{MaxChunk: 1000})
+	want := data(1500)
+	url := s.create(t, 1500)
+	a := s.patch(t, url, 0, want).want(t, 413)
+	if !strings.Contains(string(a.Body), "1000") {
+		t.Errorf("%s: %q does not name the size of a chunk", a.what, a.Body)
+	}
+	s.at(t, url, 0)
+	a = s.post(t, want, "Upload-Length", "1500", "Content-Type", octets).want(t, 413).header(t, "Location", "")
+	if !strings.Contains(string(a.Body), "1000") {
+		t.Errorf("%s: %q does not name the size of a chunk", a.what, a.Body)
+	}
+	s.patch(t, url, 0, want[:1000]).want(t, 204)
+	s.patch(t, url, 1000, want[1000:]).want(t, 204)
 	s.holds(t, url, want)
 }
 
