@@ -137,15 +137,17 @@ func (h *Handler) compare(u *Upload, s Stored) error {
 	return nil
 }
 
-// condemn commits that an upload goes, removes it, and returns why.
+// condemn commits that an upload goes, removes it, and returns why. Where the lease does not hold any more nothing
+// happens: it returns ErrSuperseded.
 func (h *Handler) condemn(ctx context.Context, l Lease, why error) error {
-	h.opt.Log.ErrorContext(ctx, "tus: upload fails and is removed", "upload", l.Upload.ID, "error", why)
+	id := l.Upload.ID
 	l, err := h.doom(ctx, l)
-	if err == nil {
-		err = h.remove(ctx, l)
-	}
 	if err != nil {
-		h.opt.Log.WarnContext(ctx, "tus: removal is left to Sweep", "upload", l.Upload.ID, "error", err)
+		return errors.Join(err, why)
+	}
+	h.opt.Log.ErrorContext(ctx, "tus: upload fails and is removed", "upload", id, "error", why)
+	if err := h.remove(ctx, l); err != nil {
+		h.opt.Log.WarnContext(ctx, "tus: removal is left to Sweep", "upload", id, "error", err)
 	}
 	return why
 }

@@ -63,14 +63,16 @@ type Storage interface {
 	// receipt.N is the sum of the lengths of the first k calls of r.Read, for some k: the caller knows the
 	// digest at those places only. An error of r is returned wrapped or as it is. ctx bounds the storing;
 	// r ends by itself. Memory use is bounded by the driver's part size and parallelism, never by the body.
-	// Errors: ErrNoSpace, ErrSuperseded (the driver noticed a newer epoch), ErrUnavailable.
+	// Errors: ErrNoSpace; ErrSuperseded where the driver noticed a newer epoch; ErrCorrupt where committed bytes are
+	// known to be lost, for good: the engine then removes the upload; ErrUnavailable.
 	Append(ctx context.Context, lease Lease, r io.Reader) (receipt Receipt, err error)
 
 	// Complete puts the object of a Sealed upload in place and says what the store holds. The upload's bytes are
 	// Upload.Length in number, or nothing is published. It succeeds when repeated after any crash, and after it
 	// succeeded. It never replaces an object that is not this upload's own.
 	// For a Partial upload the object is one that Concat can read; it need not be visible to anybody else.
-	// Errors: ErrExists (the key is taken), ErrCorrupt, ErrNoSpace, ErrSuperseded, ErrUnavailable.
+	// Errors: ErrExists (the key is taken), ErrCorrupt (what is stored is not what was committed, for good: the engine
+	// then removes the upload), ErrNoSpace, ErrSuperseded, ErrUnavailable.
 	Complete(ctx context.Context, lease Lease) (Stored, error)
 
 	// Remove takes away all that the upload has in the store: first what a late Complete would need, then the object.

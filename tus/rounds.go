@@ -52,6 +52,10 @@ func (a *appending) round(ctx context.Context) (u Upload, more bool, err error) 
 		u, err = h.superseded(ctx, a.lease.Upload.ID)
 		return u, false, err
 	}
+	if errors.Is(err, ErrCorrupt) { // the committed bytes are not there: no client can ever go on from here
+		u, err = h.condemned(ctx, a.lease, err)
+		return u, false, err
+	}
 	moved := next.Offset > a.lease.Upload.Offset
 	if next.Length == next.Offset && (moved || err == nil) {
 		u, e := h.seal(ctx, a.lease, next)
@@ -219,6 +223,15 @@ func (h *Handler) advance(ctx context.Context, l Lease, next Upload, keep, moved
 		return l, nil
 	}
 	return struck, nil
+}
+
+// condemned removes an upload that its storage calls corrupt, unless it says so because the upload has moved on.
+func (h *Handler) condemned(ctx context.Context, l Lease, why error) (Upload, error) {
+	err := h.condemn(ctx, l, why)
+	if errors.Is(err, ErrSuperseded) {
+		return h.superseded(ctx, l.Upload.ID)
+	}
+	return l.Upload, err
 }
 
 // superseded tells a writer that was overtaken where the upload now is.
