@@ -16,7 +16,7 @@ func (h *Handler) append(ctx context.Context, id ID, offset, length int64, b *bo
 		return Upload{}, h.interrupted(err)
 	}
 	defer leave()
-	lease, err := h.acquire(ctx, id, offset, h.slots(b.size), false)
+	lease, err := h.acquire(ctx, id, offset, h.slotsFor(b), false)
 	if err != nil {
 		return h.notAcquired(err)
 	}
@@ -30,17 +30,18 @@ func (h *Handler) append(ctx context.Context, id ID, offset, length int64, b *bo
 	// What an earlier request owes is told before what this one brings; the next commit strikes it off.
 	u.Pending = h.deliver(ctx, u, u.Pending)
 	if b.size == 0 {
-		if v, err := newVerifier(b); err != nil {
-			return lease.Upload, h.giveBack(ctx, lease, err)
-		} else if v != nil {
-			if err := v.check(); err != nil {
-				return lease.Upload, h.giveBack(ctx, lease, err)
-			}
-		}
-		return h.appendNothing(ctx, lease, u)
+		return h.appendNothing(ctx, lease, u, b)
 	}
 	lease.Upload = u // a newly declared length is committed with the bytes
 	return h.store(ctx, lease, b)
+}
+
+// slotsFor asks the storage how many slots the first round of a body may need. A body with a checksum is one round.
+func (h *Handler) slotsFor(b *body) uint32 {
+	if b.sum != nil {
+		return h.storage.Slots(b.size)
+	}
+	return h.slots(b.size)
 }
 
 // slots asks the storage how many slots a round of a body of n bytes may need.
@@ -163,11 +164,18 @@ func (h *Handler) giveBack(ctx context.Context, l Lease, err error) error {
 }
 
 // appendNothing handles an empty body: it may still declare the length, and so complete the upload.
-func (h *Handler) appendNothing(ctx context.Context, l Lease, u Upload) (Upload, error) {
+func (h *Handler) appendNothing(ctx context.Context, l Lease, u Upload, b *body) (Upload, error) {
+	v, err := newVerifier(b)
+	if err == nil && v != nil {
+		err = v.check()
+	}
+	if err != nil {
+		return l.Upload, h.giveBack(ctx, l, err)
+	}
 	if u.Length == u.Offset {
 		return h.seal(ctx, l, u)
 	}
-	l, err := h.advance(ctx, l, h.touch(u), false, false)
+	l, err = h.advance(ctx, l, h.touch(u), false, false)
 	return l.Upload, err
 }
 

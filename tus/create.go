@@ -30,7 +30,7 @@ func (h *Handler) create(ctx context.Context, c creation) (Upload, error) {
 		claim.TTL = h.opt.LeaseTTL
 	}
 	if hasBody {
-		claim.Slots = h.slots(c.body.size)
+		claim.Slots = h.slotsFor(c.body)
 		var leave func()
 		if ctx, leave, err = h.busy.enter(ctx, u.ID, h.opt.LockTimeout); err != nil {
 			return Upload{}, err

@@ -8,6 +8,7 @@ import (
 
 // seal commits that all bytes are there, and finishes the upload.
 func (h *Handler) seal(ctx context.Context, l Lease, next Upload) (Upload, error) {
+	next = h.touch(next)
 	next.Phase = Sealed
 	l, err := h.commit(ctx, l, next, true, 0)
 	if err != nil {

@@ -240,7 +240,7 @@ func (h *Handler) superseded(ctx context.Context, id ID) (Upload, error) {
 	if err != nil {
 		return Upload{}, err
 	}
-	if u.Phase == Doomed {
+	if u.gone() {
 		return Upload{}, faultNotFound
 	}
 	return u, &OffsetError{Upload: u}

@@ -1,0 +1,38 @@
+package tus_test
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"net/http"
+	"testing"
+	"testing/synctest"
+
+	"github.com/fileloft/fileloft/tus"
+)
+
+// A body with a checksum is one round, however long: it needs slots for all of it. The storage notes slots that
+// were not granted.
+func TestABodyWithAChecksumGoesPastTheCheckpoint(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, tus.Options{CheckpointBytes: 100}, newCrash(0, false, 0))
+		data := payload(5000)
+		sum := sha256.Sum256(data)
+		check := "sha256 " + base64.StdEncoding.EncodeToString(sum[:])
+		for _, loc := range []string{
+			w.create(data, "Upload-Length", "5000", "Content-Type", octets, "Upload-Checksum", check),
+			func() string {
+				loc := w.create(nil, "Upload-Length", "5000")
+				resp := w.do(http.MethodPatch, loc, data, "Upload-Offset", "0", "Content-Type", octets, "Upload-Checksum", check)
+				if resp.StatusCode != http.StatusNoContent {
+					t.Fatalf("PATCH: %s", resp.Status)
+				}
+				return loc
+			}(),
+		} {
+			w.object(loc, data)
+		}
+		if v := w.storage.Violations(); len(v) > 0 {
+			t.Error(v)
+		}
+	})
+}
