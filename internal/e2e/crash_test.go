@@ -84,7 +84,10 @@ func TestEventSurvivesCrash(t *testing.T) {
 	notShort(t)
 	for _, after := range []bool{false, true} {
 		for _, sweep := range []bool{false, true} {
-			t.Run(fmt.Sprintf("told=%v sweep=%v", after, sweep), func(t *testing.T) { testEventCrash(t, after, sweep) })
+			t.Run(fmt.Sprintf("told=%v sweep=%v", after, sweep), func(t *testing.T) {
+				t.Parallel()
+				testEventCrash(t, after, sweep)
+			})
 		}
 	}
 }

@@ -57,6 +57,7 @@ func TestFrozen(t *testing.T) {
 		}
 		for name, wakeEarly := range map[string]bool{"woken in the middle": true, "woken after the end": false} {
 			t.Run(c.name+" "+name, func(t *testing.T) {
+				t.Parallel() // it waits for a lease to end, most of the time
 				require(t, c.name, c.lacks())
 				testFrozen(t, &c, wakeEarly)
 			})

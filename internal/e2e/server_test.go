@@ -168,13 +168,18 @@ func digest(t testing.TB, name string) string {
 	return fmt.Sprintf("%d bytes, sha256 %x", n, h.Sum(nil))
 }
 
-var sources sync.Map // size -> path
+var (
+	sourcesMu sync.Mutex
+	sources   = map[int64]string{} // size -> path
+)
 
 // source returns a file of n random bytes; one of each size is made.
 func source(t testing.TB, n int64) string {
 	t.Helper()
-	if name, ok := sources.Load(n); ok {
-		return name.(string)
+	sourcesMu.Lock()
+	defer sourcesMu.Unlock()
+	if name, ok := sources[n]; ok {
+		return name
 	}
 	name := filepath.Join(bin, fmt.Sprintf("source-%d", n))
 	f, err := os.Create(name)
@@ -187,7 +192,7 @@ func source(t testing.TB, n int64) string {
 	if _, err := io.CopyN(f, rand.NewChaCha8(seed), n); err != nil {
 		t.Fatal(err)
 	}
-	sources.Store(n, name)
+	sources[n] = name
 	return name
 }
 

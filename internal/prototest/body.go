@@ -19,6 +19,7 @@ var bodyRows = []row{
 	{"C13 PATCH of nothing", testC13, false},
 	{"C14 body longer than what is missing", testC14, false},
 	{"C14 body larger than the platform takes", testMaxChunk, false},
+	{"C18 connections are kept", testKeepAlive, false},
 	{"C18 errors have a code and keep the inside to themselves", testC18, false},
 	{"C18 bad requests on the wire", testC18Wire, false},
 }
@@ -190,6 +191,24 @@ func testMaxChunk(t *testing.T, x *suite) {
 	s.patch(t, url, 0, want[:1000]).want(t, 204)
 	s.patch(t, url, 1000, want[1000:]).want(t, 204)
 	s.holds(t, url, want)
+}
+
+// testKeepAlive sends several requests on one connection, in both forms of a body.
+func testKeepAlive(t *testing.T, x *suite) {
+	s := x.std()
+	url := s.create(t, 20)
+	c := s.dial(t)
+	for off := int64(0); off < 20; off += 10 {
+		c.beginPatch(t, url, off, 5)
+		c.send(t, "hello")
+		c.answer(t, "PATCH").want(t, 204).header(t, "Connection", "")
+		c.beginPatch(t, url, off+5, -1)
+		c.send(t, "5\r\nworld\r\n0\r\n\r\n")
+		c.answer(t, "PATCH").want(t, 204).header(t, "Connection", "")
+		c.beginPatch(t, url, off+7, 0)
+		c.answer(t, "PATCH").want(t, 409).header(t, "Connection", "")
+	}
+	s.holds(t, url, []byte("helloworldhelloworld"))
 }
 
 func testC18(t *testing.T, x *suite) {
