@@ -17,6 +17,7 @@ var busyRows = []row{
 	{"C15 a newer request in the same process", testBusySame, true},
 	{"C15 a newer request elsewhere", testBusyPeer, true},
 	{"C15 takeover after the lease", testTakeover, true},
+	{"C15 a silent client holds nobody off", testSilent, true},
 	{"C15 HEAD disturbs nobody", testBusyHead, true},
 	{"C15 a peer goes on where the other stopped", testPeer, true},
 	{"C15 duplicates race", testDuplicates, true},
@@ -118,16 +119,34 @@ func testTakeover(t *testing.T, x *suite) {
 	c := s.stall(t, url, want, 1<<19)
 	peer.finish(t, other, want)
 	_, _ = c.Write(want[1<<19:])
-	c.ends2()
+	_ = c.SetReadDeadline(time.Now().Add(2 * time.Second))
+	if a, err := c.read("PATCH"); err == nil && a.Status < 400 {
+		t.Errorf("%s: the one that was overtaken is told %d, as if its bytes had counted", a.what, a.Status)
+	}
+	_ = c.Close()
 	peer.holds(t, other, want)
 	s.holds(t, url, want)
 }
 
-// ends2 reads what the server still has to say, which does not matter, and closes.
-func (c *conn) ends2() {
-	_ = c.SetReadDeadline(time.Now().Add(time.Second))
-	_, _ = c.read("PATCH")
-	_ = c.Close()
+// testSilent has a lease that nobody would wait out: a client that is silent for a while gives it back, and may go on
+// when nobody else has.
+func testSilent(t *testing.T, x *suite) {
+	s := x.with(t, tus.Options{LeaseTTL: time.Hour, LockTimeout: patience})
+	need(t, s.Peer != nil && s.Caps.Streaming, "second server")
+	peer := s.Peer(t)
+	want := data(3000)
+	url := s.create(t, 3000)
+	c := s.stall(t, url, want, 1000)
+	s.reaches(t, url, 1000) // what has arrived is committed
+	c.send(t, string(want[1000:2000]))
+	s.reaches(t, url, 2000)
+	other := peer.URL + string(id(url))
+	peer.patch(t, other, 2000, want[2000:]).want(t, 204)
+	_, _ = c.Write(want[2000:])
+	if a, err := c.read("PATCH"); err == nil && a.Status < 400 {
+		t.Errorf("%s: %d for bytes that came from somebody else", a.what, a.Status)
+	}
+	peer.holds(t, other, want)
 }
 
 func testBusyHead(t *testing.T, x *suite) {

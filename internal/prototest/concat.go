@@ -153,6 +153,13 @@ func testN2Sources(t *testing.T, x *suite) {
 	s.final(t, []string{a, whole}).want(t, 400)
 	s.final(t, []string{a, final}).want(t, 400)
 	s.holds(t, whole, []byte("whole"))
+
+	var rec recorder
+	s = x.hooked(t, rec.hooks(tus.Terminated))
+	half := s.partial(t, []byte("half"))
+	rec.failing(true)
+	s.do(t, "DELETE", half, nil).want(t, 204) // its record stays until somebody has been told
+	s.final(t, []string{half}).want(t, 404).header(t, "Location", "")
 }
 
 func testN2Length(t *testing.T, x *suite) {
