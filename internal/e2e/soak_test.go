@@ -144,7 +144,9 @@ func (u *soaked) send(r *rand.Rand) error {
 	size := int64(len(u.data))
 	for off, end := int64(0), time.Now().Add(2*patience); time.Now().Before(end); {
 		before := u.acked.Load()
-		status, h, err := 0, http.Header(nil), error(nil)
+		var status int
+		var h http.Header
+		var err error
 		if r.IntN(4) == 0 {
 			status, h, err = u.ask(r, http.MethodHead, 0, nil)
 		} else {

@@ -18,6 +18,8 @@ var busyRows = []row{
 	{"C15 a newer request elsewhere", testBusyPeer, true},
 	{"C15 takeover after the lease", testTakeover, true},
 	{"C15 a silent client holds nobody off", testSilent, true},
+	{"C15 a silent client with a checksum is overtaken", testSilentChecked, true},
+	{"C15 a slow client keeps its lease", testSlowKeeps, true},
 	{"C15 HEAD disturbs nobody", testBusyHead, true},
 	{"C15 a peer goes on where the other stopped", testPeer, true},
 	{"C15 duplicates race", testDuplicates, true},
@@ -105,48 +107,6 @@ func (c *conn) trickle(rest []byte) func() {
 		}
 	}()
 	return func() { close(hurry); <-done }
-}
-
-// testTakeover has a holder whose client is silent. The other server takes over when the lease is over, and the
-// silent one, when it wakes up, changes nothing.
-func testTakeover(t *testing.T, x *suite) {
-	s := x.with(t, tus.Options{LeaseTTL: 600 * time.Millisecond, LockTimeout: patience, CheckpointEvery: time.Hour})
-	need(t, s.Peer != nil && s.Caps.Streaming, "second server")
-	peer := s.Peer(t)
-	want := data(1 << 20)
-	url := s.create(t, 1<<20)
-	other := peer.URL + string(id(url))
-	c := s.stall(t, url, want, 1<<19)
-	peer.finish(t, other, want)
-	_, _ = c.Write(want[1<<19:])
-	_ = c.SetReadDeadline(time.Now().Add(2 * time.Second))
-	if a, err := c.read("PATCH"); err == nil && a.Status < 400 {
-		t.Errorf("%s: the one that was overtaken is told %d, as if its bytes had counted", a.what, a.Status)
-	}
-	_ = c.Close()
-	peer.holds(t, other, want)
-	s.holds(t, url, want)
-}
-
-// testSilent has a lease that nobody would wait out: a client that is silent for a while gives it back, and may go on
-// when nobody else has.
-func testSilent(t *testing.T, x *suite) {
-	s := x.with(t, tus.Options{LeaseTTL: time.Hour, LockTimeout: patience})
-	need(t, s.Peer != nil && s.Caps.Streaming, "second server")
-	peer := s.Peer(t)
-	want := data(3000)
-	url := s.create(t, 3000)
-	c := s.stall(t, url, want, 1000)
-	s.reaches(t, url, 1000) // what has arrived is committed
-	c.send(t, string(want[1000:2000]))
-	s.reaches(t, url, 2000)
-	other := peer.URL + string(id(url))
-	peer.patch(t, other, 2000, want[2000:]).want(t, 204)
-	_, _ = c.Write(want[2000:])
-	if a, err := c.read("PATCH"); err == nil && a.Status < 400 {
-		t.Errorf("%s: %d for bytes that came from somebody else", a.what, a.Status)
-	}
-	peer.holds(t, other, want)
 }
 
 func testBusyHead(t *testing.T, x *suite) {

@@ -18,8 +18,10 @@ var terminationRows = []row{
 func testT1(t *testing.T, x *suite) {
 	s := x.std()
 	want := data(1000)
-	urls := map[string]string{"new": s.create(t, 1000), "deferred": s.create(t, -1), "begun": s.create(t, 1000), "finished": s.upload(t, want),
-		"empty": s.create(t, 0), "partial": s.upload(t, want, "Upload-Concat", "partial")}
+	urls := map[string]string{
+		"new": s.create(t, 1000), "deferred": s.create(t, -1), "begun": s.create(t, 1000), "finished": s.upload(t, want),
+		"empty": s.create(t, 0), "partial": s.upload(t, want, "Upload-Concat", "partial"),
+	}
 	s.patch(t, urls["begun"], 0, want[:400]).want(t, 204)
 	for name, url := range urls {
 		a := s.do(t, "DELETE", url, nil)
