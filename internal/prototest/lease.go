@@ -74,6 +74,9 @@ func testSilentChecked(t *testing.T, x *suite) {
 // testSlowKeeps has a client that is slow, for many times the length of a lease. Nobody takes its upload away: not with
 // a checksum either, where nothing is committed in between.
 func testSlowKeeps(t *testing.T, x *suite) {
+	if testing.Short() {
+		t.Skip("it is as slow as it says")
+	}
 	s := x.with(t, tus.Options{LeaseTTL: 900 * time.Millisecond, LockTimeout: time.Millisecond})
 	need(t, s.Peer != nil && s.Caps.Streaming, "second server")
 	peer := s.Peer(t)
