@@ -174,8 +174,7 @@ func TestStoreGivesUpOnADeadDatabase(t *testing.T) {
 	c := func(ttl time.Duration) tus.Claim {
 		return tus.Claim{Offset: tus.AnyOffset, TTL: ttl, Nonce: tus.NewNonce()}
 	}
-	l, err := st.Create(ctx, tus.Upload{ID: "a", Birth: "b"}, c(0))
-	if err != nil {
+	if _, err := st.Create(ctx, tus.Upload{ID: "a", Birth: "b"}, c(0)); err != nil {
 		t.Fatal(err)
 	}
 	table.plan = script(lost, lost, lost, lost)
@@ -183,7 +182,8 @@ func TestStoreGivesUpOnADeadDatabase(t *testing.T) {
 		t.Errorf("three requests lost: %v", err)
 	}
 	table.plan = script(lost, lost, unanswered)
-	if l, err = st.Acquire(ctx, "a", c(time.Hour)); err != nil || l.Epoch != 2 {
+	l, err := st.Acquire(ctx, "a", c(time.Hour))
+	if err != nil || l.Epoch != 2 {
 		t.Errorf("the last of three was made, its answer lost: %+v, %v", l, err)
 	}
 	table.plan = script(lost, unanswered)

@@ -138,6 +138,9 @@ func (a *appending) receive(ctx context.Context) (Upload, error) {
 	if !ok {
 		return next, errors.New("tus: the storage's receipt does not end where a read did")
 	}
+	if err == nil && next.Offset+rc.N == next.Length && !a.in.over() && a.in.await() {
+		return next, h.overlong(&next) // the round ended just where the upload does, and the body does not
+	}
 	next.Offset += rc.N
 	next.Cursor = rc.Cursor
 	next.Digest = state

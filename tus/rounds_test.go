@@ -1,9 +1,13 @@
 package tus_test
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/base64"
+	"io"
 	"net/http"
+	"net/http/httptest"
+	"strings"
 	"testing"
 	"testing/synctest"
 
@@ -34,5 +38,31 @@ func TestABodyWithAChecksumGoesPastTheCheckpoint(t *testing.T) {
 		if v := w.storage.Violations(); len(v) > 0 {
 			t.Error(v)
 		}
+	})
+}
+
+// A chunked body that goes on behind the upload's end is refused, also where a round ended just there.
+func TestAnOverlongBodyIsRefusedWhereARoundEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, tus.Options{CheckpointBytes: 100}, newCrash(0, false, 0))
+		data := payload(100)
+		loc := w.create(nil, "Upload-Length", "100")
+		for _, extra := range []string{"x", ""} {
+			want := http.StatusNoContent
+			if extra != "" {
+				want = http.StatusRequestEntityTooLarge
+			}
+			// A reader behind a MultiReader hides its length, and each is read by itself.
+			r := httptest.NewRequest(http.MethodPatch, loc, io.MultiReader(bytes.NewReader(data), strings.NewReader(extra)))
+			for k, v := range map[string]string{"Tus-Resumable": "1.0.0", "Upload-Offset": "0", "Content-Type": octets} {
+				r.Header.Set(k, v)
+			}
+			rec := httptest.NewRecorder()
+			w.h.ServeHTTP(rec, r)
+			if rec.Code != want {
+				t.Errorf("with %q behind the end: %d, want %d", extra, rec.Code, want)
+			}
+		}
+		w.object(loc, data)
 	})
 }
