@@ -89,7 +89,7 @@ func (a *App) route(w http.ResponseWriter, r *http.Request) {
 	case strings.HasPrefix(path, a.cfg.BasePath), path == strings.TrimSuffix(a.cfg.BasePath, "/"):
 		a.uploads.ServeHTTP(w, r)
 	default:
-		answer(w, http.StatusNotFound, "not_found: nothing is served under this path")
+		answer(w, http.StatusNotFound, "not-found: nothing is served under this path")
 	}
 }
 

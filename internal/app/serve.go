@@ -13,8 +13,12 @@ import (
 	"github.com/fileloft/fileloft/tus"
 )
 
-// headerRoom is for all request headers but Upload-Metadata, which has its own limit.
-const headerRoom = 8 << 10
+const (
+	// headerRoom is for all request headers but Upload-Metadata, which has its own limit, and Upload-Concat.
+	headerRoom = 8 << 10
+	// partRoom is for one URL in Upload-Concat.
+	partRoom = 256
+)
 
 // Serve answers requests on ln until ctx ends, then stops within the shutdown timeout: it takes no new ones, lets
 // those at work go on for three quarters of that time, then makes them commit the bytes they have and answer.
@@ -45,9 +49,18 @@ func (a *App) server() *http.Server {
 		IdleTimeout:       a.cfg.KeepAliveTimeout,
 		// At least 16 KiB with the default limit. There is no ReadTimeout and no WriteTimeout: a body may take days, and
 		// the engine watches over bodies that stand still.
-		MaxHeaderBytes: int(a.cfg.MaxMetadata) + headerRoom,
+		MaxHeaderBytes: a.headerBytes(),
 		ErrorLog:       slog.NewLogLogger(a.log.Handler(), slog.LevelWarn),
 	}
+}
+
+// headerBytes is the largest request header that a request within the limits can need.
+func (a *App) headerBytes() int {
+	n := headerRoom + int(a.cfg.MaxMetadata)
+	if a.cfg.EnableConcatenation {
+		n += int(a.cfg.MaxParts) * partRoom
+	}
+	return n
 }
 
 func (a *App) shutdown(srv *http.Server) error {

@@ -122,6 +122,18 @@ func TestHeadersHaveRoomForTheLargestMetadata(t *testing.T) {
 	}
 }
 
+// The same holds for a final upload of as many parts as one may have, each under a long URL.
+func TestHeadersHaveRoomForTheLongestListOfParts(t *testing.T) {
+	c, err := Load(Env{"FILELOFT_ENABLE_CONCATENATION=true", "FILELOFT_MAX_PARTS=1000"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	list := strings.Repeat(" https://uploads.some-company.example.com/api/v1/files/"+strings.Repeat("x", 128), 1000)
+	if got := (&App{cfg: c, log: slog.Default()}).server().MaxHeaderBytes; got < len(list) {
+		t.Errorf("%d bytes of headers for %d of Upload-Concat", got, len(list))
+	}
+}
+
 func TestASlowHeaderIsNotWaitedForForEver(t *testing.T) {
 	addr, _, _ := start(t, nothing{}, "FILELOFT_HEADER_TIMEOUT=1")
 	conn, err := net.Dial("tcp", addr)
