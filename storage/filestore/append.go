@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"path"
 
 	"github.com/fileloft/fileloft/tus"
 )
@@ -27,7 +26,7 @@ type buffer struct {
 func (s *Store) Append(ctx context.Context, lease tus.Lease, r io.Reader) (tus.Receipt, error) {
 	u := &lease.Upload
 	none := tus.Receipt{Cursor: u.Cursor, NextSlot: lease.Slots.First}
-	p, err := pathsOf(u)
+	p, err := s.home(u)
 	if err != nil {
 		return none, wrap("append", u, err)
 	}
@@ -41,7 +40,7 @@ func (s *Store) Append(ctx context.Context, lease tus.Lease, r io.Reader) (tus.R
 	s.step("append:written")
 	if n == 0 {
 		if h.fresh {
-			_ = s.root.Remove(path.Join(p.dir, h.name))
+			_, _ = p.dir.unlink(p.stem + h.name)
 		}
 		return none, wrap("append", u, err)
 	}
@@ -56,13 +55,13 @@ func (s *Store) Append(ctx context.Context, lease tus.Lease, r io.Reader) (tus.R
 }
 
 // target returns the file to append to.
-func (s *Store) target(ctx context.Context, lease *tus.Lease, p paths) (*held, error) {
+func (s *Store) target(ctx context.Context, lease *tus.Lease, p home) (*held, error) {
 	c, err := parseCursor(lease.Upload.Cursor)
 	if err != nil {
 		return nil, err
 	}
 	if c.file == "" {
-		return s.createFirst(lease, p)
+		return s.createFirst(lease, p, nil)
 	}
 	if c.dropped != "" { // the cursor is committed, so nobody can need it
 		if err := s.removeData(p, c.dropped); err != nil {
@@ -74,18 +73,18 @@ func (s *Store) target(ctx context.Context, lease *tus.Lease, p paths) (*held, e
 
 // settle makes the file durable and, if it is new, its name. The file goes first: on journalling file systems
 // that brings the names along, and the rest costs little.
-func (s *Store) settle(h *held, p paths) error {
+func (s *Store) settle(h *held, p home) error {
 	if !s.sync {
 		return nil
 	}
-	if err := datasync(h.File); err != nil {
+	if err := datasync(h.file); err != nil {
 		return err
 	}
 	if !h.fresh {
 		return nil
 	}
 	s.step("settle:data")
-	return s.syncDirs(p.dir, partialDir)
+	return p.dir.sync()
 }
 
 // fill writes r to h from off on and returns how many bytes count: all, or where a write failed, those up to the end
@@ -97,7 +96,7 @@ func (s *Store) fill(ctx context.Context, h *held, off int64, r io.Reader) (int6
 	for {
 		used, reads, rerr := b.fill(r)
 		if used > 0 {
-			m, err := s.writeAt(h.File, b.p[:used], off+n)
+			m, err := s.writeAt(h.file, b.p[:used], off+n)
 			if err != nil {
 				for reads > 0 && b.ends[reads-1] > m {
 					reads--
@@ -112,7 +111,7 @@ func (s *Store) fill(ctx context.Context, h *held, off int64, r io.Reader) (int6
 			}
 			n += int64(used)
 			if s.sync {
-				writeback(h.File, off+n-int64(used), int64(used))
+				writeback(h.file, off+n-int64(used), int64(used))
 			}
 		}
 		if rerr == io.EOF {

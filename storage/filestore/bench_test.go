@@ -92,8 +92,7 @@ func benchAppend(b *testing.B, sync bool, n int64, first bool) {
 			_ = s.Remove(b.Context(), lease)
 			lease.Upload.ID = tus.NewID()
 		} else if n > 1<<20 { // fresh blocks every time, as for the others
-			p, _ := pathsOf(&lease.Upload)
-			_ = os.Truncate(filepath.Join(s.root.Name(), p.dir, "1"), 64<<10)
+			_ = os.Truncate(piece(s, &lease.Upload, "1"), 64<<10)
 		}
 		b.StartTimer()
 	}
@@ -133,5 +132,26 @@ func benchComplete(b *testing.B, opt *Options, n int64) {
 			b.Fatal(err)
 		}
 		b.StartTimer()
+	}
+}
+
+// BenchmarkUpload is a whole upload of 4 KiB, Append and Complete. Of a longer run the shards are a small part.
+func BenchmarkUpload(b *testing.B) {
+	for _, sync := range []bool{false, true} {
+		b.Run(fmt.Sprintf("sync=%v", sync), func(b *testing.B) {
+			s := newStore(b, b.TempDir(), &Options{NoSync: !sync})
+			b.ReportAllocs()
+			for b.Loop() {
+				lease := tus.Lease{Epoch: 2, Upload: tus.Upload{ID: tus.NewID(), Birth: "b", Length: 4 << 10}}
+				rec, err := s.Append(b.Context(), lease, &body{lease.Upload.Length})
+				if err != nil {
+					b.Fatal(err)
+				}
+				lease.Upload.Cursor, lease.Upload.Offset, lease.Upload.Phase = rec.Cursor, rec.N, tus.Sealed
+				if _, err := s.Complete(b.Context(), lease); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
 }

@@ -8,15 +8,14 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
-	"io/fs"
-	"os"
-	"path"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/fileloft/fileloft/tus"
 )
 
 // A source finds or makes the file whose first Upload.Length bytes are to be the object.
-type source func(ctx context.Context, lease *tus.Lease, p paths) (*held, error)
+type source func(ctx context.Context, lease *tus.Lease, p home) (*held, error)
 
 // Complete implements tus.Storage.
 func (s *Store) Complete(ctx context.Context, lease tus.Lease) (tus.Stored, error) {
@@ -26,13 +25,13 @@ func (s *Store) Complete(ctx context.Context, lease tus.Lease) (tus.Stored, erro
 
 // Concat implements tus.Concatenator.
 func (s *Store) Concat(ctx context.Context, lease tus.Lease, parts []tus.Upload) (tus.Stored, error) {
-	st, err := s.finish(ctx, &lease, func(ctx context.Context, lease *tus.Lease, p paths) (*held, error) {
+	st, err := s.finish(ctx, &lease, func(ctx context.Context, lease *tus.Lease, p home) (*held, error) {
 		h, err := s.createLast(lease, p)
 		if err != nil {
 			return nil, err
 		}
 		for i := range parts {
-			if err := s.addPart(ctx, h.File, &parts[i]); err != nil {
+			if err := s.addPart(ctx, h.file, &parts[i]); err != nil {
 				s.discard(h, p)
 				return nil, fmt.Errorf("part %s: %w", parts[i].ID, err)
 			}
@@ -47,7 +46,7 @@ func (s *Store) Concat(ctx context.Context, lease tus.Lease, parts []tus.Upload)
 // epoch may be doing it at the same time.
 func (s *Store) finish(ctx context.Context, lease *tus.Lease, src source) (st tus.Stored, err error) {
 	u := &lease.Upload
-	p, err := pathsOf(u)
+	p, err := s.home(u)
 	if err != nil {
 		return st, err
 	}
@@ -63,9 +62,7 @@ func (s *Store) finish(ctx context.Context, lease *tus.Lease, src source) (st tu
 		if err != nil {
 			// Another epoch may have been faster and taken away what we needed.
 			if done, _ = s.published(u, p); !done {
-				if p.meta != "" {
-					s.prune(p) // directories made in vain
-				}
+				s.tree.prune(p.key) // directories made in vain
 				return st, err
 			}
 		}
@@ -76,37 +73,36 @@ func (s *Store) finish(ctx context.Context, lease *tus.Lease, src source) (st tu
 		}
 	}
 	s.step("complete:published")
-	if u.Concat.Role == tus.Partial {
-		return st, s.clear(p.dir, func(name string) bool { return name == doneName })
-	}
-	return st, s.removeDir(p.dir)
+	return st, s.tidy(p, lease)
 }
 
 // publishFrom puts the file that src finds in place.
-func (s *Store) publishFrom(ctx context.Context, lease *tus.Lease, p paths, src source) (tus.Stored, error) {
+func (s *Store) publishFrom(ctx context.Context, lease *tus.Lease, p home, src source) (tus.Stored, error) {
 	u := &lease.Upload
 	h, err := src(ctx, lease, p)
 	if err != nil {
 		return tus.Stored{}, err
 	}
 	defer h.Close()
+	if h.fresh { // published or not, the name has done its duty
+		defer s.discard(h, p)
+	}
 	if err := s.trim(h, u.Length); err != nil {
 		return tus.Stored{}, err
 	}
 	s.step("complete:trimmed")
-	st, err := s.stored(ctx, h.File, u)
+	st, err := s.stored(ctx, h.file, u)
 	if err != nil {
 		return st, err
 	}
-	from := path.Join(p.dir, h.name)
-	if u.Concat.Role == tus.Partial {
-		return st, s.publishPartial(u, p, from)
+	if p.key == "" {
+		return st, s.publishPartial(u, p, h)
 	}
-	return st, s.publish(lease, p, from)
+	return st, s.publish(lease, p, h)
 }
 
 // committed is the source of an ordinary upload.
-func (s *Store) committed(ctx context.Context, lease *tus.Lease, p paths) (*held, error) {
+func (s *Store) committed(ctx context.Context, lease *tus.Lease, p home) (*held, error) {
 	u := &lease.Upload
 	if u.Offset != u.Length {
 		return nil, fmt.Errorf("%w: %d bytes of %d are committed", tus.ErrCorrupt, u.Offset, u.Length)
@@ -119,44 +115,36 @@ func (s *Store) committed(ctx context.Context, lease *tus.Lease, p paths) (*held
 		return s.hold(ctx, lease, p, c.file)
 	}
 	if u.Length > 0 {
-		return nil, errGone
+		return nil, fmt.Errorf("%w: the cursor names no file", tus.ErrCorrupt)
 	}
 	return s.createLast(lease, p)
 }
 
 // createLast makes the file of an object that needs no committed file: an empty one, or one made of others. What keeps such a
-// call, where it comes late, from bringing a removed upload back is the sign that Remove puts up before it removes the
-// directory: either it is seen here, or Remove removes the directory that was just made.
-func (s *Store) createLast(lease *tus.Lease, p paths) (*held, error) {
-	h, err := s.createFirst(lease, p)
-	if err != nil {
-		return nil, err
-	}
-	if _, err := s.root.Lstat(p.gone); !errors.Is(err, fs.ErrNotExist) {
-		_ = h.Close()
-		return nil, errors.Join(errGone, err, s.removeDir(p.dir))
-	}
-	return h, nil
+// call, where it comes late, from bringing a removed upload back is the sign that Remove puts up before it looks for pieces:
+// either it is seen here, or Remove finds the file that was just made.
+func (s *Store) createLast(lease *tus.Lease, p home) (*held, error) {
+	return s.createFirst(lease, p, new(witness))
 }
 
 // addPart appends the object of a finished Partial upload to dst.
-func (s *Store) addPart(ctx context.Context, dst *os.File, part *tus.Upload) error {
-	p, err := pathsOf(part)
+func (s *Store) addPart(ctx context.Context, dst *file, part *tus.Upload) error {
+	p, err := s.home(part)
 	if err != nil {
 		return err
 	}
 	if part.Concat.Role != tus.Partial {
 		return fmt.Errorf("%w among the partial uploads", tus.ErrNotFound)
 	}
-	f, err := s.root.Open(p.key)
-	if errors.Is(err, fs.ErrNotExist) {
+	f, err := s.openPiece(p, doneName, unix.O_RDONLY)
+	if missing(err) {
 		return fmt.Errorf("%w: %w", tus.ErrNotFound, err)
 	}
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	if fi, err := f.Stat(); err != nil || fi.Size() != part.Length {
+	if st, err := f.stat(); err != nil || st.Size != part.Length {
 		return errors.Join(fmt.Errorf("%w: its size is not %d", tus.ErrCorrupt, part.Length), err)
 	}
 	return copyFile(ctx, dst, f, part.Length)
@@ -164,27 +152,31 @@ func (s *Store) addPart(ctx context.Context, dst *os.File, part *tus.Upload) err
 
 // trim gives the file its length and makes it durable where an Append has not done that already.
 func (s *Store) trim(h *held, length int64) error {
-	fi, err := h.Stat()
-	if err != nil {
-		return err
+	size := h.witness.file.Size
+	if h.fresh {
+		st, err := h.stat()
+		if err != nil {
+			return err
+		}
+		size = st.Size
 	}
-	if fi.Size() < length {
-		return fmt.Errorf("%w: %d bytes of %d", tus.ErrCorrupt, fi.Size(), length)
+	if size < length {
+		return fmt.Errorf("%w: %d bytes of %d", tus.ErrCorrupt, size, length)
 	}
-	longer := fi.Size() > length
+	longer := size > length
 	if longer {
-		if err := h.Truncate(length); err != nil {
+		if err := h.truncate(length); err != nil {
 			return err
 		}
 	}
 	if s.sync && (h.fresh || longer) {
-		return h.Sync()
+		return h.sync()
 	}
 	return nil
 }
 
 // stored says what the file holds, read back if that is wanted; what does not match is not published.
-func (s *Store) stored(ctx context.Context, f *os.File, u *tus.Upload) (tus.Stored, error) {
+func (s *Store) stored(ctx context.Context, f *file, u *tus.Upload) (tus.Stored, error) {
 	st := tus.Stored{Size: u.Length}
 	if u.Length > s.verify {
 		return st, nil

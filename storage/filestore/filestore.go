@@ -6,11 +6,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"math"
 	"os"
-	"path"
-	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
@@ -23,8 +20,8 @@ import (
 
 // Modes of what the store makes; the umask applies.
 const (
-	dirMode  fs.FileMode = 0o750
-	fileMode fs.FileMode = 0o640
+	dirMode  = 0o750
+	fileMode = 0o640
 )
 
 // Options configure a [Store]. Nil and zero mean the default.
@@ -66,7 +63,7 @@ func (v Verify) limit(noSync bool) int64 {
 
 // A Store is a tus.Storage in a directory. See the package comment.
 type Store struct {
-	root   *os.Root
+	tree   *tree
 	sync   bool
 	verify int64 // length up to which Complete reads back
 	now    func() time.Time
@@ -74,9 +71,10 @@ type Store struct {
 
 	// What tests replace: to stop or die between two steps, to write into a full disk, to be naive.
 	step    func(name string)
-	writeAt func(f *os.File, p []byte, off int64) (int, error)
-	lock    func(f *os.File) (bool, error)
+	writeAt func(f *file, p []byte, off int64) (int, error)
+	lock    func(f *file) (bool, error)
 	fenced  bool
+	careful bool // looks at the witness
 }
 
 // New returns a Store below dir, which it makes if need be. It refuses a dir that is no directory, cannot be written
@@ -98,74 +96,45 @@ func New(dir string, opt *Options) (*Store, error) {
 	if err := os.MkdirAll(dir, dirMode); err != nil {
 		return nil, fmt.Errorf("filestore: data directory: %w", err)
 	}
-	root, err := os.OpenRoot(dir)
+	tree, err := openTree(dir, !o.NoSync)
 	if err != nil {
 		return nil, fmt.Errorf("filestore: data directory: %w", err)
 	}
 	s := &Store{
-		root:    root,
+		tree:    tree,
 		sync:    !o.NoSync,
 		verify:  o.Verify.limit(o.NoSync),
 		now:     o.Now,
 		step:    func(string) {},
-		writeAt: (*os.File).WriteAt,
+		writeAt: (*file).WriteAt,
 		lock:    lock,
 		fenced:  true,
+		careful: true,
 	}
 	s.bufs.New = func() any { return new(buffer) }
-	if err := s.prepare(dir); err != nil {
-		_ = root.Close()
+	if err := tree.prepare(); err != nil {
+		tree.close()
 		return nil, err
 	}
 	return s, nil
 }
 
-// prepare makes the two directories and tries out what the store relies on.
-func (s *Store) prepare(dir string) error {
-	for _, d := range []string{filesDir, partialDir} {
-		if err := s.root.Mkdir(d, dirMode); err != nil && !errors.Is(err, fs.ErrExist) {
-			return fmt.Errorf("filestore: %s cannot be written to: %w", dir, err)
-		}
-		if fi, err := s.root.Stat(d); err != nil || !fi.IsDir() {
-			return fmt.Errorf("filestore: %s is not a directory (%w)", filepath.Join(dir, d), errors.Join(err, syscall.ENOTDIR))
-		}
-	}
-	if err := s.syncDirs(".", filesDir, partialDir); err != nil {
-		return fmt.Errorf("filestore: %s: %w", dir, err)
-	}
-	probe := ".probe-" + tus.NewNonce()
-	from, to := path.Join(partialDir, probe), path.Join(filesDir, probe)
-	f, err := s.root.OpenFile(from, os.O_WRONLY|os.O_CREATE|os.O_EXCL, fileMode)
-	if err != nil {
-		return fmt.Errorf("filestore: %s cannot be written to: %w", dir, err)
-	}
-	_ = f.Close()
-	err = s.root.Link(from, to)
-	err = errors.Join(err, s.root.Remove(from))
-	if err != nil {
-		return fmt.Errorf("filestore: %s must be one file system with hard links: %w", dir, err)
-	}
-	if err := s.root.Remove(to); err != nil {
-		return fmt.Errorf("filestore: %s cannot be written to: %w", dir, err)
-	}
+// Close lets the data directory go. Calls that are under way may fail.
+func (s *Store) Close() error {
+	s.tree.close()
 	return nil
 }
-
-// Close lets the data directory go. Calls that are under way may fail.
-func (s *Store) Close() error { return s.root.Close() }
 
 // Slots returns 0: files need none.
 func (s *Store) Slots(int64) uint32 { return 0 }
 
 // Ping reports whether the data directory is there and may be written to, by two system calls.
 func (s *Store) Ping(context.Context) error {
-	f, err := s.root.Open(partialDir)
-	if err != nil {
-		return fmt.Errorf("filestore: ping: %w: %w", tus.ErrUnavailable, err)
-	}
-	defer f.Close()
-	if err := unix.Faccessat(int(f.Fd()), ".", unix.W_OK|unix.X_OK, 0); err != nil {
-		return fmt.Errorf("filestore: ping: %s: %w: %w", f.Name(), tus.ErrUnavailable, err)
+	for _, d := range []string{filesDir, partialDir} {
+		err := s.tree.root.use("access", d, func(root int) error { return unix.Faccessat(root, d, unix.W_OK|unix.X_OK, 0) })
+		if err != nil {
+			return fmt.Errorf("filestore: ping: %w: %w", tus.ErrUnavailable, err)
+		}
 	}
 	return nil
 }

@@ -32,19 +32,28 @@ func newStore(tb testing.TB, dir string, opt *Options) *Store {
 	return s
 }
 
+// piece returns the path of one piece.
+func piece(s *Store, u *tus.Upload, rest string) string {
+	p, _ := pathsOf(u)
+	return filepath.Join(s.tree.shards[p.shard].at, p.stem+rest)
+}
+
 // pieces lists every file and directory that belongs to an id, apart from the signs that Remove puts up.
 func pieces(s *Store, u *tus.Upload) []string {
 	var found []string
-	names, _ := s.list(partialDir)
+	var names []string
+	if h, err := s.home(u); err == nil {
+		names, _ = s.tree.list(h.dir)
+	}
 	for _, n := range names {
-		if strings.HasPrefix(n, string(u.ID)+".") && !strings.HasSuffix(n, goneSuffix) {
-			found = append(found, filepath.Join(partialDir, n))
+		if strings.HasPrefix(n, string(u.ID)+".") && !strings.HasSuffix(n, "."+goneName) {
+			found = append(found, n)
 		}
 	}
 	for _, n := range []string{u.ObjectKey(), u.ObjectKey() + metaSuffix} {
-		name := filepath.Join(filesDir, n)
-		if b, err := s.root.ReadFile(name); err == nil && (!strings.HasSuffix(n, metaSuffix) || parseOwner(b).id == u.ID) {
-			if !strings.HasSuffix(n, metaSuffix) && parseMetaOwner(s, name) != u.ID {
+		name := filepath.Join(s.tree.root.at, filesDir, n)
+		if b, err := os.ReadFile(name); err == nil && (!strings.HasSuffix(n, metaSuffix) || parseOwner(b).id == u.ID) {
+			if !strings.HasSuffix(n, metaSuffix) && parseMetaOwner(name) != u.ID {
 				continue
 			}
 			found = append(found, name)
@@ -54,8 +63,8 @@ func pieces(s *Store, u *tus.Upload) []string {
 }
 
 // parseMetaOwner returns the owner of an object; one without metadata counts as everybody's.
-func parseMetaOwner(s *Store, name string) tus.ID {
-	b, err := s.root.ReadFile(name + metaSuffix)
+func parseMetaOwner(name string) tus.ID {
+	b, err := os.ReadFile(name + metaSuffix)
 	if err != nil {
 		return ""
 	}
@@ -68,6 +77,7 @@ func config(opt *Options, change func(*Store)) storetest.Config {
 		New: func(tb testing.TB) tus.Storage {
 			s := newStore(tb, fastDir(tb), opt)
 			s.lock = tryLock // the pauses of lock add up
+			s.tree.spread = 4
 			change(s)
 			return s
 		},
@@ -84,7 +94,7 @@ func TestStore(t *testing.T) {
 // epoch held it last.
 func TestTeeth(t *testing.T) {
 	for name, change := range map[string]func(*Store){
-		"continues a locked file": func(s *Store) { s.lock = func(*os.File) (bool, error) { return true, nil } },
+		"continues a locked file": func(s *Store) { s.lock = func(*file) (bool, error) { return true, nil } },
 		"knows no fence":          func(s *Store) { s.fenced = false },
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"io"
 	"os"
-	"path"
 	"testing"
 
 	"github.com/fileloft/fileloft/tus"
@@ -50,6 +49,7 @@ func (g *game) appendTo(s *Store, c byte) (commit func()) {
 
 func (g *game) completeBy(s *Store) (commit func()) {
 	var err error
+	g.u.Phase = tus.Sealed
 	if g.u.Concat.Role == tus.Final {
 		_, err = s.Concat(g.t.Context(), g.lease(), g.parts)
 	} else {
@@ -63,13 +63,16 @@ func (g *game) completeBy(s *Store) (commit func()) {
 }
 
 // hold keeps the committed data file locked, as a frozen writer would.
-func (g *game) hold() *os.File {
+func (g *game) hold() *file {
 	c, err := parseCursor(g.u.Cursor)
 	if err != nil {
 		g.t.Fatal(err)
 	}
-	p, _ := pathsOf(&g.u)
-	f, err := g.s.root.OpenFile(path.Join(p.dir, c.file), os.O_RDWR, 0)
+	h, err := g.s.home(&g.u)
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	f, err := h.dir.open(h.stem+c.file, os.O_RDWR)
 	if err != nil {
 		g.t.Fatal(err)
 	}

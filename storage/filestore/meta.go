@@ -8,10 +8,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
-	"path"
-	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/fileloft/fileloft/tus"
 )
@@ -46,28 +45,41 @@ func (s *Store) metaOf(u *tus.Upload) Meta {
 	return m
 }
 
-// stageMeta writes the metadata into the upload's directory, under a name of its own for every epoch.
-func (s *Store) stageMeta(lease *tus.Lease, p paths) (string, error) {
+func stagedName(e tus.Epoch) string { return dataName(e, 0) + stagedSuffix }
+
+// stageMeta writes the metadata into a piece, under a name of its own for every epoch, and returns its whole name.
+func (s *Store) stageMeta(lease *tus.Lease, p home, w *witness) (string, error) {
 	b, err := json.MarshalIndent(s.metaOf(&lease.Upload), "", "  ")
 	if err != nil {
 		return "", err
 	}
-	name := path.Join(p.dir, dataName(lease.Epoch, 0)+".meta")
-	const flag = os.O_WRONLY | os.O_CREATE | os.O_EXCL // never into an old one: it may be published
-	f, err := s.root.OpenFile(name, flag, fileMode)
-	if errors.Is(err, fs.ErrExist) {
-		if err = s.unlink(name); err == nil {
-			f, err = s.root.OpenFile(name, flag, fileMode)
+	name := stagedName(lease.Epoch)
+	f, err := s.make(p, name, unix.O_WRONLY)
+	if errors.Is(err, fs.ErrExist) { // never into an old one: it may be published
+		if _, err = p.dir.unlink(p.stem + name); err == nil {
+			f, err = s.make(p, name, unix.O_WRONLY)
 		}
 	}
 	if err != nil {
-		return "", gone(err)
+		return "", err
 	}
+	defer f.Close()
+	s.step("meta:made")
 	_, err = s.writeAt(f, append(b, '\n'), 0)
 	if err == nil && s.sync {
-		err = f.Sync()
+		err = f.sync()
 	}
-	return name, errors.Join(err, f.Close())
+	if err == nil {
+		err = f.Close()
+	}
+	s.step("meta:written")
+	if err == nil {
+		err = s.check(p, w)
+	}
+	if err != nil {
+		_, _ = p.dir.unlink(p.stem + name)
+	}
+	return p.stem + name, err
 }
 
 // An owner is whom a key belongs to.
@@ -82,16 +94,24 @@ func ownerOf(u *tus.Upload) owner { return owner{u.ID, u.Birth} }
 
 // owner reads from the metadata whom the upload's key belongs to. Metadata that cannot be understood belong to
 // somebody else.
-func (s *Store) owner(p paths) (owner, error) {
-	b, err := s.root.ReadFile(p.meta)
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
+func (s *Store) owner(p home) (owner, error) {
+	f, err := s.tree.openKey(p.meta())
+	if nowhere(err) {
 		return nobody, nil
 	}
 	if err != nil {
 		return nobody, err
 	}
+	defer f.Close()
+	b, err := f.readAll()
+	if err != nil {
+		return nobody, err
+	}
 	return parseOwner(b), nil
 }
+
+// nowhere says that a key cannot have anything: its directory is missing, or a file.
+func nowhere(err error) bool { return missing(err) || errors.Is(err, unix.ENOTDIR) }
 
 func parseOwner(b []byte) owner {
 	var m Meta

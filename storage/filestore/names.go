@@ -5,7 +5,6 @@ package filestore
 import (
 	"errors"
 	"fmt"
-	"path"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -14,14 +13,17 @@ import (
 )
 
 const (
-	filesDir    = "files"
-	partialDir  = "partial"
-	metaSuffix  = ".meta.json"
-	goneSuffix  = ".gone"  // of a directory in partial/: the upload was removed
-	fenceSuffix = ".fence" // of a file beside a data file
-	doneName    = "done"   // the object of a Partial upload
-	maxKey      = 1024
-	maxName     = 255 // of one segment, in most file systems
+	filesDir   = "files"
+	partialDir = "partial"
+	metaSuffix = ".meta.json"
+	maxKey     = 1024
+	maxName    = 255 // of one segment, in most file systems
+
+	// Of pieces, behind the stem.
+	fenceSuffix  = ".fence"
+	stagedSuffix = ".meta"
+	doneName     = "done"
+	goneName     = "gone"
 )
 
 // checkKey says what is wrong with a key that a hook chose. Nothing that passes leaves the directory files/, hides in
@@ -48,12 +50,11 @@ func checkKey(key string) error {
 	return nil
 }
 
-// paths are the places of one upload, relative to the data directory.
+// paths are the names of one upload.
 type paths struct {
-	dir  string // its pieces
-	gone string // the sign that it was removed
-	key  string // the finished object
-	meta string // its metadata
+	shard int    // of partial/, where its pieces lie
+	stem  string // what the names of its pieces begin with
+	key   string // of the object below files/; "" where the object is a piece, as that of a Partial upload
 }
 
 // pathsOf checks every text that becomes part of a name.
@@ -68,15 +69,67 @@ func pathsOf(u *tus.Upload) (paths, error) {
 	if err := checkKey(u.ObjectKey()); err != nil {
 		return paths{}, err
 	}
-	p := paths{dir: path.Join(partialDir, string(u.ID)+"."+u.Birth)}
-	p.gone = p.dir + goneSuffix
+	p := paths{shard: shardOf(u.ID), stem: string(u.ID) + "." + u.Birth + ".", key: u.ObjectKey()}
 	if u.Concat.Role == tus.Partial {
-		p.key = path.Join(p.dir, doneName)
-		return p, nil
+		p.key = ""
 	}
-	p.key = path.Join(filesDir, u.ObjectKey())
-	p.meta = p.key + metaSuffix
 	return p, nil
+}
+
+func (p paths) meta() string { return p.key + metaSuffix }
+
+// shardOf is FNV-1a, folded to a byte.
+func shardOf(id tus.ID) int {
+	h := uint32(2166136261)
+	for i := range len(id) {
+		h = (h ^ uint32(id[i])) * 16777619
+	}
+	h ^= h >> 16
+	return int((h ^ h>>8) % shards)
+}
+
+// A kind is what a piece is for.
+type kind uint8
+
+const (
+	noPiece kind = iota // not ours
+	dataPiece
+	fencePiece
+	stagedPiece // metadata on their way to files/
+	donePiece   // the object of a Partial upload
+	gonePiece   // the sign that the upload was removed
+)
+
+// splitName takes the name of a piece apart; stem and rest together are the name.
+func splitName(name string) (stem, rest string, k kind) {
+	id, more, ok := strings.Cut(name, ".")
+	birth, rest, ok2 := strings.Cut(more, ".")
+	if !ok || !ok2 || tus.ID(id).Validate() != nil || tus.ID(birth).Validate() != nil {
+		return "", "", noPiece
+	}
+	return id + "." + birth + ".", rest, kindOf(rest)
+}
+
+func kindOf(rest string) kind {
+	switch rest {
+	case doneName:
+		return donePiece
+	case goneName:
+		return gonePiece
+	}
+	epoch, _, _ := strings.Cut(rest, ".")
+	if _, ok := epochOf(epoch); !ok {
+		return noPiece
+	}
+	switch rest[len(epoch):] {
+	case "":
+		return dataPiece
+	case fenceSuffix:
+		return fencePiece
+	case stagedSuffix:
+		return stagedPiece
+	}
+	return noPiece
 }
 
 // dataName is the n-th name of a data file made under an epoch: "7", then "7-1", "7-2". No other epoch makes it.

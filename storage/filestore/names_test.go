@@ -75,7 +75,7 @@ func TestNothingLeavesTheDirectory(t *testing.T) {
 	}
 	attempt(tus.Upload{ID: "a", Birth: "b", Key: "sub/x"}, link("files/sub"))
 	attempt(tus.Upload{ID: "a", Birth: "b", Key: "sub/keep"}, link("files/sub"))
-	attempt(tus.Upload{ID: "a", Birth: "b"}, link("partial/a.b"))
+	attempt(tus.Upload{ID: "a", Birth: "b"}, link("partial/"+shardName(shardOf("a"))))
 	attempt(tus.Upload{ID: "a", Birth: "b"}, link("files/a"))
 	attempt(tus.Upload{ID: "a", Birth: "b"}, func(dir string) {
 		if err := os.Symlink(filepath.Join(outside, "keep.meta.json"), filepath.Join(dir, "files/a.meta.json")); err != nil {

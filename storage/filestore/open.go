@@ -4,12 +4,10 @@ package filestore
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
-	"path"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -20,30 +18,31 @@ import (
 // Open implements tus.Opener. For a whole object it returns the *os.File itself; for a range a reader that
 // hands io.Copy the file, so that the system can send it without passing it through this process.
 func (s *Store) Open(_ context.Context, u tus.Upload, off, n int64) (io.ReadCloser, error) {
-	p, err := pathsOf(&u)
+	p, err := s.home(&u)
 	if err != nil {
 		return nil, wrap("open", &u, err)
 	}
-	f, err := s.root.Open(p.key)
-	if errors.Is(err, fs.ErrNotExist) {
+	raw, err := s.openObject(p)
+	if missing(err) {
 		err = fmt.Errorf("%w: %w", tus.ErrNotFound, err)
 	}
 	if err != nil {
 		return nil, wrap("open", &u, err)
 	}
-	fi, err := f.Stat()
-	if err == nil && (!fi.Mode().IsRegular() || fi.Size() != u.Length) {
+	f := os.NewFile(uintptr(raw.fd), raw.name)
+	st, err := raw.stat()
+	if err == nil && !is(&st, u.Length) {
 		err = fmt.Errorf("%w: the object has changed", tus.ErrCorrupt)
 	}
-	if err == nil && p.meta != "" {
+	if err == nil && p.key != "" {
 		// After the file was opened: who owns the key now owned it then.
 		var o owner
 		if o, err = s.owner(p); err == nil && o != ownerOf(&u) {
 			err = tus.ErrNotFound
 		}
 	}
-	if err == nil && (off < 0 || n < 0 || off > fi.Size()-n) {
-		err = fmt.Errorf("%d bytes from %d on are not within %d", n, off, fi.Size())
+	if err == nil && (off < 0 || n < 0 || off > st.Size-n) {
+		err = fmt.Errorf("%d bytes from %d on are not within %d", n, off, st.Size)
 	}
 	if err == nil && off > 0 {
 		_, err = f.Seek(off, io.SeekStart)
@@ -52,7 +51,7 @@ func (s *Store) Open(_ context.Context, u tus.Upload, off, n int64) (io.ReadClos
 		_ = f.Close()
 		return nil, wrap("open", &u, err)
 	}
-	if off == 0 && n == fi.Size() {
+	if off == 0 && n == st.Size {
 		return f, nil
 	}
 	return &span{io.LimitedReader{R: f, N: n}, f}, nil
@@ -74,7 +73,7 @@ const idlePause = 75 * time.Millisecond
 // lock from its first moment on, before it reads anything; a lease whose holder has not called yet cannot be seen,
 // but will be after the pause, unless its holder is dead or frozen. It is true only of processes on this host.
 func (s *Store) Idle(ctx context.Context, u tus.Upload) bool {
-	p, err := pathsOf(&u)
+	p, err := s.home(&u)
 	if err != nil || !s.free(p) {
 		return false
 	}
@@ -89,17 +88,18 @@ func (s *Store) Idle(ctx context.Context, u tus.Upload) bool {
 }
 
 // free reports whether no data file is locked.
-func (s *Store) free(p paths) bool {
-	names, err := s.list(p.dir)
+func (s *Store) free(p home) bool {
+	names, err := s.tree.list(p.dir)
 	if err != nil {
 		return false
 	}
 	for _, name := range names {
-		if _, ok := epochOf(name); !ok {
+		rest, ok := strings.CutPrefix(name, p.stem)
+		if !ok || kindOf(rest) != dataPiece {
 			continue
 		}
-		f, err := s.root.Open(path.Join(p.dir, name))
-		if errors.Is(err, fs.ErrNotExist) {
+		f, err := p.dir.open(name, unix.O_RDONLY)
+		if missing(err) {
 			continue
 		}
 		if err != nil {

@@ -12,7 +12,6 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
-	"path"
 	"syscall"
 	"testing"
 	"time"
@@ -118,7 +117,7 @@ func inTheMiddle(t *testing.T) (g *game, dir string, cmd *exec.Cmd, body io.Writ
 	if _, err := body.Write(bytes.Repeat([]byte("late!"), 1<<17)); err != nil {
 		t.Fatal(err)
 	}
-	waitSize(t, path.Join(dir, partialDir, "upload.birth", "1"), g.u.Offset)
+	waitSize(t, piece(g.s, &g.u, "1"), g.u.Offset)
 	return g, dir, cmd, body
 }
 

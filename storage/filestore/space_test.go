@@ -32,14 +32,14 @@ func TestDiskFull(t *testing.T) {
 		g.u.Length = int64(len(body))
 		for g.u.Offset < g.u.Length {
 			space := rng.IntN(len(body))
-			g.s.writeAt = func(f *os.File, p []byte, off int64) (int, error) {
+			g.s.writeAt = func(f *file, p []byte, off int64) (int, error) {
 				if len(p) <= space {
 					space -= len(p)
 					return f.WriteAt(p, off)
 				}
 				n, _ := f.WriteAt(p[:space], off)
 				space = 0
-				return n, &os.PathError{Op: "write", Path: f.Name(), Err: syscall.ENOSPC}
+				return n, &os.PathError{Op: "write", Path: f.name, Err: syscall.ENOSPC}
 			}
 			var ends []int64
 			r := iotest.HalfReader(bytes.NewReader(body[g.u.Offset:]))
@@ -62,11 +62,11 @@ func TestDiskFull(t *testing.T) {
 		}
 		g.want = body
 
-		g.s.writeAt = func(*os.File, []byte, int64) (int, error) { return 0, syscall.EDQUOT }
+		g.s.writeAt = func(*file, []byte, int64) (int, error) { return 0, syscall.EDQUOT }
 		if _, err := g.s.Complete(t.Context(), g.lease()); !errors.Is(err, tus.ErrNoSpace) {
 			t.Fatalf("complete on a full disk: %v", err)
 		}
-		g.s.writeAt = (*os.File).WriteAt
+		g.s.writeAt = (*file).WriteAt
 		g.completeBy(g.s)()
 		g.check("in the end")
 	}
@@ -80,8 +80,7 @@ func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 func TestShortFile(t *testing.T) {
 	g := newGame(t, fastDir(t))
 	g.play(0, 1)
-	p, _ := pathsOf(&g.u)
-	file := path.Join(g.s.root.Name(), p.dir, "1")
+	file := piece(g.s, &g.u, "1")
 	if err := os.Truncate(file, g.u.Offset-1); err != nil {
 		t.Fatal(err)
 	}
@@ -95,8 +94,12 @@ func TestShortFile(t *testing.T) {
 	if err := os.Remove(file); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := g.s.Append(t.Context(), g.lease(), strings.NewReader("x")); !errors.Is(err, tus.ErrCorrupt) {
+	if _, err := g.s.Append(t.Context(), g.lease(), strings.NewReader("x")); !errors.Is(err, tus.ErrUnavailable) || errors.Is(err, tus.ErrCorrupt) {
 		t.Errorf("append to a missing file: %v", err)
+	}
+	// The disk may not be mounted: nothing that would have the upload removed.
+	if _, err := g.s.Complete(t.Context(), g.lease()); !errors.Is(err, tus.ErrUnavailable) || errors.Is(err, tus.ErrCorrupt) {
+		t.Errorf("complete with the file missing: %v", err)
 	}
 	if left := visible(g); len(left) > 0 {
 		t.Errorf("published: %q", left)
@@ -121,10 +124,7 @@ func TestFailedSync(t *testing.T) {
 	g := &game{t: t, s: newStore(t, t.TempDir(), nil), epoch: 1}
 	g.u = tus.Upload{ID: "u", Birth: "b", Length: 3}
 	r := io.MultiReader(strings.NewReader("abc"), readerFunc(func([]byte) (int, error) {
-		p, _ := pathsOf(&g.u) // the directory is not there when it is to be synced
-		if err := os.RemoveAll(path.Join(g.s.root.Name(), p.dir)); err != nil {
-			t.Error(err)
-		}
+		g.s.tree.close() // nothing can be synced
 		return 0, io.EOF
 	}))
 	rec, err := g.s.Append(t.Context(), g.lease(), r)

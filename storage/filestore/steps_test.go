@@ -109,7 +109,7 @@ func TestStopsAtEveryStep(t *testing.T) {
 
 // visible lists what lies in files/.
 func visible(g *game) []string {
-	names, err := g.s.list(filesDir)
+	names, err := g.s.tree.list(&g.s.tree.files)
 	if err != nil {
 		g.t.Fatal(err)
 	}

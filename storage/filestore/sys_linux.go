@@ -1,21 +1,15 @@
 package filestore
 
-import (
-	"os"
-
-	"golang.org/x/sys/unix"
-)
+import "golang.org/x/sys/unix"
 
 // datasync makes the bytes and the size of f durable, without its times.
-func datasync(f *os.File) error {
-	for {
-		if err := unix.Fdatasync(int(f.Fd())); err != unix.EINTR {
-			return os.NewSyscallError("fdatasync", err)
-		}
-	}
+func datasync(f *file) error {
+	return f.fail("sync", again(func() error { return unix.Fdatasync(f.fd) }))
 }
 
 // writeback begins to write the range to the disk, so that the fsync at the end has less to wait for.
-func writeback(f *os.File, off, n int64) {
-	_ = unix.SyncFileRange(int(f.Fd()), off, n, unix.SYNC_FILE_RANGE_WRITE)
+func writeback(f *file, off, n int64) {
+	_ = unix.SyncFileRange(f.fd, off, n, unix.SYNC_FILE_RANGE_WRITE)
 }
+
+func fullsync(fd int) error { return unix.Fsync(fd) }

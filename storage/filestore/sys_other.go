@@ -1,9 +1,11 @@
-//go:build unix && !linux
+//go:build unix && !linux && !darwin
 
 package filestore
 
-import "os"
+import "golang.org/x/sys/unix"
 
-func datasync(f *os.File) error { return f.Sync() }
+func datasync(f *file) error { return f.sync() }
 
-func writeback(*os.File, int64, int64) {}
+func writeback(*file, int64, int64) {}
+
+func fullsync(fd int) error { return unix.Fsync(fd) }
