@@ -5,7 +5,10 @@ package filestore
 import (
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"path"
+	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/fileloft/fileloft/tus"
@@ -154,4 +157,31 @@ func race(t *testing.T, dir string, kind raceKind, seed uint64, careful bool) st
 		t.Fatalf("seed %d: %s", seed, back)
 	}
 	return back
+}
+
+// TestTidiedShards: a person may remove empty shards while stores have them open.
+func TestTidiedShards(t *testing.T) {
+	dir := fastDir(t)
+	g := newGame(t, dir)
+	other := newStore(t, dir, &Options{NoSync: true})
+	for n := range 4 {
+		g.u = tus.Upload{ID: "game", Birth: fmt.Sprint("life", n), Key: "object", Length: 60}
+		g.epoch, g.want = 1, nil
+		g.play(0, 1)
+		if _, err := other.Append(t.Context(), g.lease(), strings.NewReader("")); err != nil { // it opens the shard of now
+			t.Fatal(err)
+		}
+		g.play(1, len(moves))
+		g.check("in the end")
+		g.epoch++
+		if err := other.Remove(t.Context(), g.lease()); err != nil {
+			t.Fatal(err)
+		}
+		if left := visible(g); len(left) > 0 {
+			t.Fatalf("after the removal: %q", left)
+		}
+		if err := os.Remove(filepath.Dir(piece(g.s, &g.u, ""))); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
