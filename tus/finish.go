@@ -109,18 +109,23 @@ func (h *Handler) complete(ctx context.Context, l Lease) (Stored, error) {
 	if l.Upload.Concat.Role != Final {
 		return h.storage.Complete(ctx, l)
 	}
+	s, missing := Stored{}, error(nil)
 	parts, err := h.parts(ctx, l.Upload.Concat.Parts)
 	if err == nil {
-		var s Stored
-		s, err = h.concat.Concat(ctx, l, parts)
-		if err == nil || !errors.Is(err, ErrNotFound) {
-			return s, err
+		if s, missing = h.concat.Concat(ctx, l, parts); !errors.Is(missing, ErrNotFound) {
+			return s, missing
 		}
+		// Either a part was deleted meanwhile, which its record tells, or the storage cannot find what it has: a disk
+		// that is not mounted must not cost anybody an upload.
+		_, err = h.parts(ctx, l.Upload.Concat.Parts)
 	}
-	if errors.Is(err, ErrNotFound) {
-		err = &doomed{refuse(codeNotFound, "a partial upload that this one is made of is gone").because(err)}
+	switch {
+	case errors.Is(err, ErrNotFound):
+		return s, &doomed{refuse(codeNotFound, "a partial upload that this one is made of is gone").because(err)}
+	case err != nil:
+		return s, err
 	}
-	return Stored{}, err
+	return s, fmt.Errorf("%w: %w", ErrUnavailable, missing)
 }
 
 // compare holds what the storage says it holds against what was committed.
