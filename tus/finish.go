@@ -125,7 +125,7 @@ func (h *Handler) complete(ctx context.Context, l Lease) (Stored, error) {
 	case err != nil:
 		return s, err
 	}
-	return s, fmt.Errorf("%w: %w", ErrUnavailable, missing)
+	return s, fmt.Errorf("%w: %s", ErrUnavailable, missing.Error()) // its text alone: it is no longer ErrNotFound
 }
 
 // compare holds what the storage says it holds against what was committed.
