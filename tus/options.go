@@ -62,7 +62,7 @@ type Options struct {
 	// StoreTimeout is how long storing bytes that were already read, or completing an upload, may take.
 	// Default 10 min.
 	StoreTimeout time.Duration
-	// A body is committed at least every CheckpointBytes (default 256 MiB) and CheckpointEvery (default 10 s) while
+	// A body is committed at least every CheckpointBytes (default 64 MiB) and CheckpointEvery (default 5 s) while
 	// it arrives.
 	CheckpointBytes int64
 	CheckpointEvery time.Duration
@@ -113,8 +113,8 @@ func (o *Options) withDefaults() (Options, error) {
 	set(&c.LockTimeout, 20*time.Second)
 	set(&c.IdleTimeout, 60*time.Second)
 	set(&c.StoreTimeout, 10*time.Minute)
-	set(&c.CheckpointBytes, 256<<20)
-	set(&c.CheckpointEvery, 10*time.Second)
+	set(&c.CheckpointBytes, 64<<20)
+	set(&c.CheckpointEvery, 5*time.Second)
 	if c.CORS == nil {
 		c.CORS = &CORS{}
 	}

@@ -189,6 +189,43 @@ func TestSIGTERMInMidUploadKeepsTheBytes(t *testing.T) {
 	}
 }
 
+// A body that never falls silent is committed at the interval, so that HEAD shows it and a kill costs no more than that.
+func TestAKillCostsNoMoreThanTheLastCheckpoint(t *testing.T) {
+	t.Parallel()
+	env := []string{"FILELOFT_DATA_DIR=" + filepath.Join(t.TempDir(), "data"), "FILELOFT_CHECKPOINT_INTERVAL=1"}
+	s := serve(t, command(t, env))
+	path := create(t, s, 1<<20)
+	conn, _ := slowPatch(t, s, path, 1<<20, []byte("x"))
+	offset := func() int {
+		n, err := strconv.Atoi(request(t, http.MethodHead, s.url+path, nil).Header.Get("Upload-Offset"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	seen := 0
+	for range 100 {
+		if _, err := conn.Write([]byte("xxxxxxxxxx")); err != nil {
+			t.Fatal(err)
+		}
+		if seen = offset(); seen > 0 {
+			break
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	if seen == 0 {
+		t.Fatal("HEAD never showed any progress")
+	}
+	if err := s.cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	s.wait()
+	s = serve(t, command(t, env))
+	if after := offset(); after < seen {
+		t.Errorf("HEAD showed %d before the kill, and %d after it", seen, after)
+	}
+}
+
 func TestASecondSignalEndsAtOnce(t *testing.T) {
 	t.Parallel()
 	s := serve(t, command(t, []string{"FILELOFT_DATA_DIR=d", "FILELOFT_SHUTDOWN_TIMEOUT=1h"}))

@@ -64,6 +64,7 @@ func (c Config) handlerOptions(log *slog.Logger) *tus.Options {
 
 		ExpireAfter: c.ExpirationTTL, ExpireFinished: c.ExpireFinished, SHA256: c.SHA256,
 		LeaseTTL: c.LeaseTTL, IdleTimeout: c.BodyTimeout,
+		CheckpointEvery: c.CheckpointInterval, CheckpointBytes: c.CheckpointSize,
 		LockTimeout: max(c.LockTimeout, time.Nanosecond),
 		CORS: &tus.CORS{
 			Disable: c.DisableCORS, AllowOrigins: c.CORSAllowOrigin, AllowCredentials: c.CORSAllowCredentials,

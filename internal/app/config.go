@@ -31,6 +31,9 @@ type Config struct {
 	LockTimeout time.Duration `name:"lock-timeout" type:"duration" default:"20s" placeholder:"TIME" group:"Limits:" help:"How long a request waits for a busy upload before it is answered 423."`
 	LeaseTTL    time.Duration `name:"lease-ttl" type:"duration" min:"1" default:"6s" placeholder:"TIME" group:"Limits:" help:"How long the upload of a writer that died stays reserved for it, as others see it. Clients' retries must outlast it."`
 
+	CheckpointInterval time.Duration `name:"checkpoint-interval" type:"duration" min:"1" default:"2s" placeholder:"TIME" group:"Limits:" help:"How often a body is committed while it arrives. What a crash can cost a client to send again."`
+	CheckpointSize     int64         `name:"checkpoint-size" type:"size" min:"1" default:"64MiB" placeholder:"SIZE" group:"Limits:" help:"A body is also committed each time that so much of it has arrived."`
+
 	DisableCreation           bool          `name:"disable-creation" type:"switch" default:"false" group:"Extensions:" help:"Answer POST with 404."`
 	DisableCreationWithUpload bool          `name:"disable-creation-with-upload" type:"switch" default:"false" group:"Extensions:" help:"Take no bytes in the request that creates an upload."`
 	DisableDeferLength        bool          `name:"disable-defer-length" type:"switch" default:"false" group:"Extensions:" help:"Insist on the length when an upload is created."`

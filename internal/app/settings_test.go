@@ -42,6 +42,7 @@ func TestDefaults(t *testing.T) {
 		Bind: "0.0.0.0:8080", BasePath: "/files/",
 		HeaderTimeout: 10 * time.Second, BodyTimeout: time.Minute, KeepAliveTimeout: 2 * time.Minute,
 		ShutdownTimeout: 10 * time.Second, LockTimeout: 20 * time.Second, LeaseTTL: 6 * time.Second,
+		CheckpointInterval: 2 * time.Second, CheckpointSize: 64 << 20,
 		MaxMetadata: 8 << 10, MaxParts: 1000, ExpirationTTL: 24 * time.Hour, CORSMaxAge: 24 * time.Hour,
 		Storage: "fs", State: "sqlite", FSSync: true, FSVerify: "auto", SweepInterval: 10 * time.Minute,
 		LogLevel: slog.LevelInfo, LogFormat: "auto",
