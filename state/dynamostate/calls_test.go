@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/fileloft/fileloft/state/dynamostate"
 	"github.com/fileloft/fileloft/storage/memstore"
 	"github.com/fileloft/fileloft/tus"
 )
@@ -91,36 +92,99 @@ func refused(t *testing.T, what string, err, want error) {
 	}
 }
 
-// A PATCH through the engine is two UpdateItem calls and nothing else.
-func TestAPATCHIsTwoWritesAndNoRead(t *testing.T) {
+// The record of another life is not this call's, even where it carries this call's nonce.
+func TestCreateKnowsItsOwnByBirthAndNonce(t *testing.T) {
+	st, _, _ := open(t, nil)
+	c := claim(0, 0)
+	try(st.Create(t.Context(), tus.Upload{ID: "a", Birth: "b"}, c))(t)
+	_, err := st.Create(t.Context(), tus.Upload{ID: "a", Birth: "another"}, c)
+	refused(t, "Create of a taken ID", err, tus.ErrExists)
+}
+
+func TestLoadIsStronglyConsistent(t *testing.T) {
 	st, _, w := open(t, nil)
-	h := try(tus.NewHandler(st, memstore.New(nil), &tus.Options{}))(t)
-	do := func(method, path, body string, header ...string) *httptest.ResponseRecorder {
-		req := httptest.NewRequest(method, path, strings.NewReader(body))
-		req.Header.Set("Tus-Resumable", "1.0.0")
-		for i := 0; i < len(header); i += 2 {
-			req.Header.Set(header[i], header[i+1])
-		}
-		rec := httptest.NewRecorder()
-		h.ServeHTTP(rec, req)
-		return rec
+	try(st.Create(t.Context(), tus.Upload{ID: "a", Birth: "b"}, claim(0, 0)))(t)
+	try(st.Load(t.Context(), "a"))(t)
+	if !strings.Contains(w.body, `"ConsistentRead":true`) {
+		t.Errorf("Load asked for %s", w.body)
 	}
-	made := do(http.MethodPost, "/files/", "", "Upload-Length", "1000000")
-	location := made.Header().Get("Location")
+	try(st.Read(t.Context(), "a"))(t)
+	if !strings.Contains(w.body, `"ConsistentRead":true`) {
+		t.Errorf("a listing asked for %s", w.body)
+	}
+}
+
+// client speaks tus to a handler.
+type client struct{ h http.Handler }
+
+func (c client) do(method, path, body string, header ...string) *httptest.ResponseRecorder {
+	req := httptest.NewRequest(method, path, strings.NewReader(body))
+	req.Header.Set("Tus-Resumable", "1.0.0")
+	for i := 0; i < len(header); i += 2 {
+		req.Header.Set(header[i], header[i+1])
+	}
+	rec := httptest.NewRecorder()
+	c.h.ServeHTTP(rec, req)
+	return rec
+}
+
+// create makes an upload of a million bytes and returns where it is.
+func (c client) create(t *testing.T) string {
+	t.Helper()
+	made := c.do(http.MethodPost, "/files/", "", "Upload-Length", "1000000")
 	if made.Code != http.StatusCreated {
 		t.Fatalf("POST: %d %s", made.Code, made.Body)
 	}
+	return made.Header().Get("Location")
+}
+
+// A PATCH through the engine is two UpdateItem calls and nothing else, with expiration too.
+func TestAPATCHIsTwoWritesAndNoRead(t *testing.T) {
+	st, _, w := open(t, nil)
+	c := client{try(tus.NewHandler(st, memstore.New(nil), &tus.Options{EnableExpiration: true}))(t)}
+	location := c.create(t)
 	called(t, w, "POST", "PutItem")
 	for i := range 5 {
-		rec := do(http.MethodPatch, location, strings.Repeat("x", 1000),
+		rec := c.do(http.MethodPatch, location, strings.Repeat("x", 1000),
 			"Upload-Offset", fmt.Sprint(i*1000), "Content-Type", "application/offset+octet-stream")
 		if rec.Code != http.StatusNoContent {
 			t.Fatalf("PATCH: %d %s", rec.Code, rec.Body)
 		}
 		called(t, w, "PATCH", "UpdateItem", "UpdateItem")
 	}
-	if rec := do(http.MethodHead, location, ""); rec.Header().Get("Upload-Offset") != "5000" {
+	if rec := c.do(http.MethodHead, location, ""); rec.Header().Get("Upload-Offset") != "5000" {
 		t.Errorf("HEAD: %d %v", rec.Code, rec.Header())
 	}
 	called(t, w, "HEAD", "GetItem")
+}
+
+func TestASweepRemovesWhatIsExpiredAndNeverScans(t *testing.T) {
+	now := time.Now()
+	clock := func() time.Time { return now }
+	st, _, w := open(t, &dynamostate.Options{Now: clock})
+	h := try(tus.NewHandler(st, memstore.New(nil), &tus.Options{EnableExpiration: true, Now: clock}))(t)
+	for range 25 {
+		client{h}.create(t)
+	}
+	now = now.Add(12 * time.Hour)
+	young := client{h}.create(t)
+	now = now.Add(13 * time.Hour)
+	w.since()
+	report, err := h.Sweep(t.Context())
+	if err != nil || report != (tus.SweepReport{Expired: 25}) {
+		t.Errorf("Sweep: %+v, %v", report, err)
+	}
+	if calls := w.since(); slices.Contains(calls, "Scan") || len(calls) > 16+1+25*4 {
+		t.Errorf("a sweep of 25 made %d calls: %q", len(calls), calls)
+	}
+	left := 0
+	for u, err := range st.List(t.Context(), "") {
+		noError(t, err)
+		if left++; !strings.HasSuffix(young, string(u.ID)) {
+			t.Errorf("%s is left", u.ID)
+		}
+	}
+	if left != 1 {
+		t.Errorf("%d are left, want 1", left)
+	}
 }

@@ -152,13 +152,13 @@ func (q *queue) Pop() any {
 }
 
 // read returns the records of the ids that are there, up to batch of them, with these attributes or with all. Their order
-// is any.
+// is any. An id may come twice, as it does from an index that is being written, and DynamoDB would refuse that.
 func (s *Store) read(ctx context.Context, ids []tus.ID, attrs ...string) ([]state.Record, error) {
 	if len(ids) == 0 {
 		return nil, nil
 	}
 	want := types.KeysAndAttributes{ConsistentRead: aws.Bool(true)}
-	for _, id := range ids {
+	for _, id := range slices.Compact(slices.Sorted(slices.Values(ids))) {
 		want.Keys = append(want.Keys, key(id))
 	}
 	var e expression

@@ -119,6 +119,9 @@ func TestDueMergesThePartitionsAndReadsWhatIsDueOnly(t *testing.T) {
 	}
 	list(now.Add(-time.Hour))
 	called(t, w, "Due with nothing due", slices.Repeat([]string{"Query"}, 16)...)
+	if n, err := st.Read(t.Context(), "u0003", "u0001", "nobody", "u0003"); n != 2 || err != nil {
+		t.Errorf("of two records, asked for thrice, %d were read: %v", n, err)
+	}
 	for range st.Due(t.Context(), now) {
 		break // a caller may stop
 	}

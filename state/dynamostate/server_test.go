@@ -1,6 +1,8 @@
 package dynamostate_test
 
 import (
+	"bytes"
+	"io"
 	"net/http"
 	"os"
 	"slices"
@@ -24,6 +26,7 @@ import (
 type wire struct {
 	mu    sync.Mutex
 	calls []string
+	body  string                       // of the last call
 	fault func(operation string) fault // nil: none
 }
 
@@ -39,8 +42,13 @@ const (
 
 func (w *wire) Do(req *http.Request) (*http.Response, error) {
 	_, operation, _ := strings.Cut(req.Header.Get("X-Amz-Target"), ".")
+	sent, err := io.ReadAll(req.Body)
+	if err != nil {
+		return nil, err
+	}
+	req.Body = io.NopCloser(bytes.NewReader(sent))
 	w.mu.Lock()
-	w.calls = append(w.calls, operation)
+	w.calls, w.body = append(w.calls, operation), string(sent)
 	f := none
 	if w.fault != nil {
 		f = w.fault(operation)
