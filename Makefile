@@ -19,7 +19,7 @@ LDFLAGS   := -s -w -X main.release=$(VERSION)
 HAVE_CC   := $(shell command -v $${CC:-cc} 2>/dev/null)
 GOFILES    = $(shell git ls-files --cached --others --exclude-standard '*.go')
 
-.PHONY: help check fmt fmt-check vet lint arch unit test test-race test-all clients bench bench-peer fuzz build docs vuln tools clean
+.PHONY: help check fmt fmt-check vet lint arch unit test test-race test-all clients bench bench-peer fuzz build docs vuln tools servers clean
 
 help: ## Print what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,7 +45,7 @@ arch:
 unit:
 	$(GO) test -short ./...
 
-test: clients test-race test-all ## Everything, with real clients and servers; installs what it needs from tools/
+test: clients servers test-race test-all ## Everything, with real clients and servers; installs what it needs from tools/
 
 # The short form of every suite under the race detector, then the full form without it: the long randomised suites would
 # take ten times as long under it and find no other races.
@@ -62,6 +62,8 @@ test-all:
 clients: tools/node_modules/.installed ## Install and build the upload clients that the end-to-end tests drive
 	@echo "building tools/clients"; mkdir -p bin/clients
 	@CGO_ENABLED=0 $(GO) -C tools/clients build -trimpath -o "$(CURDIR)/bin/clients/" ./...
+
+servers: tools/node_modules/.installed ## Install the servers that tests start
 
 tools/node_modules/.installed: tools/package-lock.json tools/package.json
 	@command -v npm >/dev/null || { echo "npm is missing: the tests with tus-js-client need Node"; exit 1; }

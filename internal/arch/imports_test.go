@@ -11,7 +11,12 @@ import (
 var allowed = map[string][]string{
 	"tus": {}, // the centre: everything points here, and it points nowhere
 
-	"state":             {"tus"},
+	"state": {"tus"},
+	"state/dynamostate": {
+		"tus", "state", "github.com/aws/aws-sdk-go-v2/aws", "github.com/aws/aws-sdk-go-v2/aws/retry",
+		"github.com/aws/aws-sdk-go-v2/service/dynamodb", "github.com/aws/aws-sdk-go-v2/service/dynamodb/types",
+		"github.com/aws/smithy-go", "github.com/aws/smithy-go/middleware",
+	},
 	"state/memstate":    {"tus", "state"},
 	"state/sqlitestate": {"tus", "state", "modernc.org/sqlite", "modernc.org/sqlite/"},
 	"state/statetest":   {"tus", "state", "github.com/google/go-cmp/"},
@@ -29,6 +34,7 @@ var allowed = map[string][]string{
 	"internal/bench":     {}, // benchmarks alone
 	"internal/load":      {}, // a load for any tus server: it knows them by HTTP only
 	"internal/e2e":       {}, // black-box: it knows the server by HTTP only
+	"internal/servers":   {}, // real servers for tests: processes and ports, no client
 
 	"cmd/fileloft": {"internal/app", "internal/app/backend", "github.com/alecthomas/kong"},
 }
@@ -36,6 +42,7 @@ var allowed = map[string][]string{
 // forbidden lists packages of the standard library that would be a sign of work done in the wrong place.
 var forbidden = map[string][]string{
 	"state":             {"net/http", "os"},
+	"state/dynamostate": {"net/http", "os"},
 	"state/memstate":    {"net/http", "os"},
 	"state/sqlitestate": {"net/http"},
 	"storage/filestore": {"net/http"},

@@ -9,7 +9,8 @@ import (
 
 // mayReadEnvironment lists the packages whose files, besides tests, may look at the environment.
 var mayReadEnvironment = map[string]string{
-	"internal/app": "it reads all settings, in one function",
+	"internal/app":     "it reads all settings, in one function",
+	"internal/servers": "tests alone: whether a server that is missing fails them",
 }
 
 func TestTheEnvironmentIsReadInOnePlace(t *testing.T) {
