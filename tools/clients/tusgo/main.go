@@ -97,7 +97,7 @@ func send(client *tusgo.Client, u *tusgo.Upload, src *io.SectionReader) error {
 			if s.Tell() == src.Size() {
 				return nil
 			}
-			if _, err = s.ReadFrom(src); err == nil {
+			if err = transfer(s, src); err == nil {
 				return nil
 			}
 		}
@@ -107,5 +107,17 @@ func send(client *tusgo.Client, u *tusgo.Upload, src *io.SectionReader) error {
 		fmt.Fprintln(os.Stderr, "tusgo: again after:", err)
 		time.Sleep(500 * time.Millisecond)
 	}
+	return err
+}
+
+// transfer sends the rest. The library panics where an answer with an error status breaks off in its body, as it may when the
+// server refuses a request that is still being sent: to a client that is one more broken connection.
+func transfer(s *tusgo.UploadStream, src io.Reader) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("the library panicked: %v", p)
+		}
+	}()
+	_, err = s.ReadFrom(src)
 	return err
 }
