@@ -45,7 +45,7 @@ arch:
 unit:
 	$(GO) test -short ./...
 
-test: clients test-race test-all ## Everything, with real clients and servers; installs what it needs from tools/
+test: clients bin/versitygw test-race test-all ## Everything, with real clients and servers; installs what it needs from tools/
 
 # The short form of every suite under the race detector, then the full form without it: the long randomised suites would
 # take ten times as long under it and find no other races.
@@ -79,6 +79,11 @@ bench-peer: build bin/tusd ## Measure fileloft beside tusd, in turn, both withou
 
 bin/tusd: tools/peer/go.mod tools/peer/go.sum
 	CGO_ENABLED=0 GOFLAGS=-mod=mod $(GO) -C tools/peer build -trimpath -o "$(CURDIR)/$@" github.com/tus/tusd/v2/cmd/tusd
+
+# The S3 server that s3store is tested against.
+bin/versitygw: tools/versitygw/go.mod tools/versitygw/go.sum
+	@echo "building $@"; mkdir -p bin
+	@CGO_ENABLED=0 $(GO) -C tools/versitygw build -trimpath -o "$(CURDIR)/$@" github.com/versity/versitygw/cmd/versitygw
 
 fuzz: ## Run each fuzz target for FUZZTIME (default 30s)
 	@for pkg in $$($(GO) list ./...); do \
