@@ -62,7 +62,7 @@ func start(tb testing.TB, bin string, s *Server) (string, error) {
 	addr := l.Addr().String()
 	_ = l.Close()
 	dir := tb.TempDir()
-	cmd := exec.Command(bin, "--quiet", "--keep-alive", "--port", addr, "--access", s.Access, "--secret", s.Secret, "posix", dir)
+	cmd := exec.CommandContext(context.WithoutCancel(tb.Context()), bin, "--quiet", "--keep-alive", "--port", addr, "--access", s.Access, "--secret", s.Secret, "posix", dir)
 	if err := cmd.Start(); err != nil {
 		return "", err
 	}
@@ -79,7 +79,7 @@ func start(tb testing.TB, bin string, s *Server) (string, error) {
 			return "", fmt.Errorf("versitygw ended: %w", err)
 		default:
 		}
-		c, err := net.DialTimeout("tcp", addr, time.Second)
+		c, err := (&net.Dialer{Timeout: time.Second}).DialContext(context.Background(), "tcp", addr)
 		if err == nil {
 			_ = c.Close()
 			return "http://" + addr, nil

@@ -16,11 +16,11 @@ import (
 type appender struct {
 	s      *Store
 	lease  tus.Lease
-	base   cursor // as committed
+	base   cursor   // as committed
 	old    []string // tails that the committed cursor dropped and that are still there
-	work   cursor // as it will be if every step succeeds; without sums
-	next   uint32 // next slot to use
-	tail   int64  // bytes in the working cursor's tails
+	work   cursor   // as it will be if every step succeeds; without sums
+	next   uint32   // next slot to use
+	tail   int64    // bytes in the working cursor's tails
 	sum    hash.Hash
 	buf    buffer
 	n      int64 // bytes in steps
@@ -106,8 +106,8 @@ func (a *appender) dropOld(ctx context.Context) {
 // run reads r to its end. No Read crosses the end of a part, so that every part ends with a Read.
 func (a *appender) run(ctx context.Context, r io.Reader) error {
 	for {
-		if a.failure() != nil {
-			return nil
+		if a.stopped() {
+			return nil // Append reports it
 		}
 		if err := ctx.Err(); err != nil {
 			return errors.Join(a.flush(ctx), err)
@@ -116,15 +116,15 @@ func (a *appender) run(ctx context.Context, r io.Reader) error {
 		switch {
 		case room == 0:
 			err := a.takeSlot()
-			if errors.Is(err, errNumbers) && !a.s.opt.UniformParts && a.work.Part < maxPartSize {
+			switch {
+			case errors.Is(err, errNumbers) && !a.s.opt.UniformParts && a.work.Part < maxPartSize:
 				a.work.Part = maxPartSize // all that is still to come is Complete's part
-				continue
-			}
-			if err != nil {
+			case err != nil:
 				return errors.Join(a.flush(ctx), err)
-			}
-			if err := a.putPart(ctx); err != nil {
-				return err
+			default:
+				if err := a.putPart(ctx); err != nil {
+					return err
+				}
 			}
 			continue
 		case a.buf.n >= a.s.chunk || !a.buf.ready(ctx, a.s.wait):
@@ -158,7 +158,7 @@ func (a *appender) takeSlot() error {
 // tail would be read and written once more by Complete.
 func (a *appender) end(ctx context.Context) error {
 	u := &a.lease.Upload
-	if u.Left() == a.n+a.buf.n && a.buf.n > 0 && a.work.Session != "" && a.takeSlot() == nil && a.failure() == nil {
+	if u.Left() == a.n+a.buf.n && a.buf.n > 0 && a.work.Session != "" && a.takeSlot() == nil && !a.stopped() {
 		return a.putPart(ctx)
 	}
 	return a.flush(ctx)
@@ -166,7 +166,7 @@ func (a *appender) end(ctx context.Context) error {
 
 // flush stores what is short of a part as a tail.
 func (a *appender) flush(ctx context.Context) error {
-	if a.buf.n == 0 || a.failure() != nil {
+	if a.buf.n == 0 || a.stopped() {
 		return nil
 	}
 	st := &step{n: a.n + a.buf.n, part: a.work.Part}
@@ -297,3 +297,5 @@ func (a *appender) failure() error {
 	defer a.mu.Unlock()
 	return a.failed
 }
+
+func (a *appender) stopped() bool { return a.failure() != nil }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -69,15 +70,27 @@ func (s *Store) published(ctx context.Context, u *tus.Upload, key string) (bool,
 	return true, nil
 }
 
-// settle explains an error of the request that was to publish: the object may be in place all the same.
+// settle explains an error of the request that was to publish: the object may be in place all the same. A session that is gone
+// is one that somebody completes, perhaps this moment: where the object is not seen soon, the next try will see it. It is
+// not called corrupt, because the engine would remove the upload, and with it what is being published.
 func (s *Store) settle(ctx context.Context, u *tus.Upload, key string, why error) error {
 	own, err := s.published(ctx, u, key)
+	if isNoUpload(why) || errors.Is(why, errPart) {
+		for wait := s.look; wait < 4*s.look && !own && err == nil; wait *= 2 {
+			select {
+			case <-ctx.Done():
+				return errors.Join(ctx.Err(), why)
+			case <-time.After(wait):
+			}
+			own, err = s.published(ctx, u, key)
+		}
+	}
 	switch {
 	case err != nil:
 		return errors.Join(err, why)
 	case own:
 		return nil
-	case isTaken(why): // and free again meanwhile
+	case isTaken(why), isNoUpload(why): // taken, and free again meanwhile; or see above
 		return fmt.Errorf("%w: %w", tus.ErrUnavailable, why)
 	}
 	return why
@@ -148,8 +161,11 @@ func (s *Store) tailPieces(u *tus.Upload, c *cursor) []piece {
 func (s *Store) completeSession(ctx context.Context, lease tus.Lease, key string, c *cursor) error {
 	u := &lease.Upload
 	parts, size, err := s.listParts(ctx, key, c)
-	if isNoUpload(err) {
-		return s.settle(ctx, u, key, fmt.Errorf("%w: %w", tus.ErrCorrupt, err))
+	if isNoUpload(err) || errors.Is(err, errPart) {
+		if err := s.settle(ctx, u, key, err); err == nil || isNoUpload(err) {
+			return err
+		}
+		parts, size, err = s.listParts(ctx, key, c) // it is not being completed: what is missing now is lost
 	}
 	if err != nil {
 		return err
@@ -220,7 +236,7 @@ func (s *Store) listParts(ctx context.Context, key string, c *cursor) ([]types.C
 				continue // not committed
 			}
 			if number > next {
-				return nil, 0, fmt.Errorf("%w: part %d is missing", tus.ErrCorrupt, next)
+				return nil, 0, fmt.Errorf("%w: %d", errPart, next)
 			}
 			parts = append(parts, types.CompletedPart{PartNumber: p.PartNumber, ETag: p.ETag})
 			size += aws.ToInt64(p.Size)
@@ -241,7 +257,7 @@ func (s *Store) listParts(ctx context.Context, key string, c *cursor) ([]types.C
 	}
 	switch {
 	case len(runs) > 0:
-		return nil, 0, fmt.Errorf("%w: part %d is missing", tus.ErrCorrupt, next)
+		return nil, 0, fmt.Errorf("%w: %d", errPart, next)
 	case !c.NoETag && string(check.ETagSum) != string(c.ETagSum):
 		return nil, 0, fmt.Errorf("%w: the parts' ETags are not those of the bytes that were sent", tus.ErrCorrupt)
 	}

@@ -27,11 +27,11 @@ func lifeOf(u *tus.Upload) life { return life{u.ID, u.Birth} }
 
 // Names of pieces, below the life's directory.
 const (
-	signName    = "gone"   // the upload was removed; the body is the key that its object had
-	objectName  = "object" // a finished Partial upload
-	notePrefix  = "s."     // a session of this life: the rest is its id, the body its key
-	tailPrefix  = "t."     // bytes short of a part
-	maxNoteKey  = 1024     // S3 keys are no longer
+	signName   = "gone"   // the upload was removed; the body is the key that its object had
+	objectName = "object" // a finished Partial upload
+	notePrefix = "s."     // a session of this life: the rest is its id, the body its key
+	tailPrefix = "t."     // bytes short of a part
+	maxNoteKey = 1024     // S3 keys are no longer
 )
 
 func (s *Store) dir(l life) string { return s.pieces + string(l.id) + "/" + l.birth + "/" }

@@ -63,6 +63,7 @@ type Store struct {
 	chunk   int64 // a part that is longer is put together from tails of this size
 	memory  *semaphore.Weighted
 	wait    time.Duration // for memory, before a body makes a tail of what it has
+	look    time.Duration // until another look for an object that somebody may be publishing
 }
 
 // api is what the driver asks of the SDK's client.
@@ -126,7 +127,7 @@ func newStore(client api, bucket string, o Options) *Store {
 	return &Store{
 		s3: client, bucket: bucket, prefix: o.Prefix, pieces: o.Pieces, opt: o,
 		minPart: minPartSize, chunk: 64 << 20,
-		memory: semaphore.NewWeighted(o.Memory), wait: time.Second,
+		memory: semaphore.NewWeighted(o.Memory), wait: time.Second, look: 250 * time.Millisecond,
 	}
 }
 

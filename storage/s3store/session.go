@@ -12,7 +12,9 @@ import (
 	"github.com/fileloft/fileloft/tus"
 )
 
-func (s *Store) tailKey(u *tus.Upload, name string) string { return s.dir(lifeOf(u)) + tailPrefix + name }
+func (s *Store) tailKey(u *tus.Upload, name string) string {
+	return s.dir(lifeOf(u)) + tailPrefix + name
+}
 
 // begin makes a session for the upload's object, and a note of it: the store's own list of sessions does not tell
 // whose they are. A session without a note was never in a cursor.
