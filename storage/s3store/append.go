@@ -33,19 +33,6 @@ type appender struct {
 	failed error
 }
 
-// A step is a part or a tail on its way to the store.
-type step struct {
-	n       int64 // bytes of the reader up to its end
-	number  uint32
-	part    int64 // part size after it
-	tail    tail
-	tailSum []byte
-	merged  bool // the tail takes in those before it
-	sum     []byte
-	etag    string
-	ok      bool
-}
-
 // Append implements tus.Storage.
 func (s *Store) Append(ctx context.Context, lease tus.Lease, r io.Reader) (tus.Receipt, error) {
 	u := &lease.Upload
@@ -249,39 +236,6 @@ func (a *appender) add(st *step) {
 	a.steps = append(a.steps, st)
 	a.n = st.n
 	st.apply(&a.work)
-}
-
-// apply makes of a cursor before the step the one after it.
-func (st *step) apply(c *cursor) {
-	c.Part = st.part
-	if st.number > 0 {
-		c.addPart(st.number)
-		return
-	}
-	if st.merged {
-		c.dropTails()
-	}
-	c.addTail(st.tail, st.tailSum)
-}
-
-// outcome returns the cursor after the last step before which all succeeded, and the bytes up to there. Tails that were
-// made and used up within this call were never committed: they are dropped like the others.
-func (a *appender) outcome() (cursor, int64) {
-	c, n := a.base, int64(0)
-	for _, st := range a.steps {
-		if !st.ok {
-			break
-		}
-		st.apply(&c)
-		if st.number > 0 {
-			c.addSum(st.sum, st.etag)
-		}
-		n = st.n
-	}
-	if len(c.runs) == 0 {
-		c.Session = ""
-	}
-	return c, n
 }
 
 func (a *appender) fail(err error) {
