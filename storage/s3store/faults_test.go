@@ -192,3 +192,28 @@ func TestACompleteThatIsOvertakenBringsNothingBack(t *testing.T) {
 		}
 	}
 }
+
+// The last part, which Complete makes of the tails, must not have a number that a writer of an earlier lease may still send.
+func TestTheLastPartHasANumberOfItsOwn(t *testing.T) {
+	s, f := onFake(Options{})
+	p := newUpload(t, s, tus.Unknown)
+	p.append(strings.Repeat("a", 1500))
+	u := &p.lease.Upload
+	zombie := p.lease // granted numbers from 2 on
+	zombie.Epoch++
+	zombie.Slots = tus.Slots{First: u.NextSlot, N: 5}
+	u.NextSlot = zombie.Slots.End()
+	p.lease.Epoch += 2
+	if _, err := s.Append(t.Context(), zombie, strings.NewReader(strings.Repeat("z", 3000))); err != nil {
+		t.Error(err)
+	}
+	if err := p.complete(); err != nil {
+		t.Fatal(err)
+	}
+	if got := string(f.objects[string(u.ID)].data); got != strings.Repeat("a", 1500) {
+		t.Errorf("the object is %.20q... of %d bytes", got, len(got))
+	}
+	if v := f.seen(); len(v) > 0 {
+		t.Errorf("%q", v)
+	}
+}
