@@ -9,17 +9,19 @@ import (
 )
 
 const (
-	firstSegment = 16 << 10 // outside the budget: what a client that has sent nothing costs
+	firstSegment = 16 << 10 // what a client that has sent nothing costs
 	maxSegment   = 256 << 10
+	allowance    = maxSegment - firstSegment // the segments below 256 KiB: anybody may have these, whatever others hold
 )
 
-// A buffer grows with what has arrived, in segments that double up to 256 KiB and are never copied. All but the first
-// come out of the Store's budget.
+// A buffer grows with what has arrived, in segments that double up to 256 KiB and are never copied. They
+// come out of the Store's budget, but for the small ones at the beginning.
 type buffer struct {
 	memory *semaphore.Weighted
 	data   [][]byte
 	n      int64
 	held   int64
+	hungry bool // waited in vain, and does not wait again before there was some
 }
 
 // ready makes space for at least one byte. False: there was no memory to be had in time, and what is there should be
@@ -29,21 +31,30 @@ func (b *buffer) ready(ctx context.Context, wait time.Duration) bool {
 	if k > 0 && len(b.data[k-1]) < cap(b.data[k-1]) {
 		return true
 	}
-	if k == 0 {
-		b.data = append(b.data, make([]byte, 0, firstSegment))
-		return true
+	size := int64(firstSegment)
+	if k > 0 {
+		size = int64(min(2*cap(b.data[k-1]), maxSegment))
 	}
-	size := int64(min(2*cap(b.data[k-1]), maxSegment))
-	if !b.memory.TryAcquire(size) {
-		ctx, cancel := context.WithTimeout(ctx, wait)
-		defer cancel()
-		if b.memory.Acquire(ctx, size) != nil {
+	if b.n+size > allowance {
+		if b.hungry = !b.acquire(ctx, size, wait); b.hungry {
 			return false
 		}
+		b.held += size
 	}
-	b.held += size
 	b.data = append(b.data, make([]byte, 0, size))
 	return true
+}
+
+func (b *buffer) acquire(ctx context.Context, size int64, wait time.Duration) bool {
+	if b.memory.TryAcquire(size) {
+		return true
+	}
+	if b.hungry {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
+	return b.memory.Acquire(ctx, size) == nil
 }
 
 // readFrom calls r.Read once, for at most room bytes, into the space that ready made.
@@ -59,7 +70,7 @@ func (b *buffer) readFrom(r io.Reader, room int64) error {
 // take empties the buffer into chunks that hold its memory until they are released.
 func (b *buffer) take() *buffer {
 	c := *b
-	*b = buffer{memory: b.memory}
+	*b = buffer{memory: b.memory, hungry: b.hungry}
 	return &c
 }
 

@@ -59,7 +59,7 @@ func TestVersity(t *testing.T) {
 	storetest.Run(t, storetest.Config{
 		New: func(tb testing.TB) tus.Storage {
 			bucket := srv.Bucket(tb, fmt.Sprintf("suite-%d", n.Add(1)))
-			s, err := New(client, bucket, &Options{PartSize: minPartSize, Parallel: 2, Memory: 64 << 20, Prefix: "files/"})
+			s, err := New(client, bucket, &Options{PartSize: minPartSize, Parallel: 2, Prefix: "files/"})
 			if err != nil {
 				tb.Fatal(err)
 			}
