@@ -66,7 +66,7 @@ func TestVersity(t *testing.T) {
 			return s
 		},
 		PartSize: minPartSize,
-		Seeds:    100,
+		Seeds:    30,
 		Pause:    time.Second,
 		MaxHeap:  48 << 20,
 		Pieces: func(s tus.Storage, u tus.Upload) []string {
