@@ -23,6 +23,7 @@ var allowed = map[string][]string{
 
 	"storage/filestore": {"tus", "golang.org/x/sys/unix", "golang.org/x/sync/"},
 	"storage/memstore":  {"tus"},
+	"storage/s3store":   {"tus", "github.com/aws/aws-sdk-go-v2/", "github.com/aws/smithy-go", "github.com/aws/smithy-go/", "golang.org/x/sync/"},
 	"storage/storetest": {"tus", "state", "state/memstate", "github.com/google/go-cmp/"},
 
 	"internal/app": {"tus"}, // no store and no command line: functions link it
@@ -30,6 +31,7 @@ var allowed = map[string][]string{
 		"tus", "internal/app", "state/memstate", "state/sqlitestate", "storage/filestore",
 	},
 	"internal/arch":      {},
+	"internal/s3server":  {"github.com/aws/aws-sdk-go-v2/"}, // a process for tests
 	"internal/prototest": {"tus", "state/memstate", "storage/memstore", "github.com/google/go-cmp/"},
 	"internal/bench":     {}, // benchmarks alone
 	"internal/load":      {}, // a load for any tus server: it knows them by HTTP only
@@ -47,6 +49,7 @@ var forbidden = map[string][]string{
 	"state/sqlitestate": {"net/http"},
 	"storage/filestore": {"net/http"},
 	"storage/memstore":  {"net/http", "os"},
+	"storage/s3store":   {"net/http", "os"},
 }
 
 func TestPackagesImportWhatTheirRowAllows(t *testing.T) {

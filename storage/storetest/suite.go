@@ -39,6 +39,9 @@ type Config struct {
 	MaxHeap int64
 	// Patience is how long a call may do nothing at all before it counts as blocked. Default 1 min.
 	Patience time.Duration
+	// Pause is how long those who take an upload from each other wait at most between two tries. Default 300 µs. It should be
+	// several times as long as an Append takes, or none comes to its end before the next takes over.
+	Pause time.Duration
 }
 
 var (
@@ -61,6 +64,9 @@ func (c Config) withDefaults(short bool) Config {
 	}
 	if c.MaxHeap == 0 {
 		c.MaxHeap = 32 << 20
+	}
+	if c.Pause <= 0 {
+		c.Pause = 300 * time.Microsecond
 	}
 	if c.Patience <= 0 {
 		c.Patience = time.Minute
