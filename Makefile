@@ -48,7 +48,8 @@ unit:
 test: clients servers test-race test-all ## Everything, with real clients and servers; installs what it needs from tools/
 
 # The short form of every suite under the race detector, then the full form without it: the long randomised suites would
-# take ten times as long under it and find no other races.
+# take ten times as long under it and find no other races. One package at a time in the full form: some tests measure how long a
+# takeover takes, and others keep real servers busy.
 test-race:
 ifneq ($(HAVE_CC),)
 	CGO_ENABLED=1 $(GO) test -race -short -timeout 15m ./...
@@ -57,7 +58,7 @@ else
 endif
 
 test-all:
-	$(GO) test -timeout 30m -count $(COUNT) ./...
+	$(GO) test -p 1 -timeout 30m -count $(COUNT) ./...
 
 clients: tools/node_modules/.installed ## Install and build the upload clients that the end-to-end tests drive
 	@echo "building tools/clients"; mkdir -p bin/clients
