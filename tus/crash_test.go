@@ -522,53 +522,38 @@ func (w *world) final(parts ...string) string {
 
 // TestAKillAtAnyStepLosesNothing kills the process at every call to its State, its Storage and its event hook,
 // before the call and after it, and has a new process serve the client to the end.
-func TestAKillAtAnyStepLosesNothing(t *testing.T) {
-	for name, sc := range scenarios {
-		t.Run(name, func(t *testing.T) {
-			sc.opt.EnableExpiration = true
-			calls := 0
-			synctest.Test(t, func(t *testing.T) {
-				w := newWorld(t, sc.opt, newCrash(0, false, 0))
-				c := w.crash
-				sc.run(w)
-				calls = c.calls
-			})
-			if calls < 3 {
-				t.Fatalf("only %d calls to be killed at", calls)
-			}
-			for at := 1; at <= calls; at++ {
-				for _, after := range []bool{false, true} {
-					t.Run(fmt.Sprintf("call %d, applied %v", at, after), func(t *testing.T) {
-						synctest.Test(t, func(t *testing.T) { sc.run(newWorld(t, sc.opt, newCrash(at, after, 0))) })
-					})
-				}
-			}
-		})
-	}
-}
+func TestAKillAtAnyStepLosesNothing(t *testing.T) { atEveryStep(t, 0) }
 
 // TestAFreezeAtAnyStepHarmsNothing stops the process at every call, for a while or for days, has a new process serve the
 // client, and lets the frozen one wake up and go on in the middle of it, or long after.
 func TestAFreezeAtAnyStepHarmsNothing(t *testing.T) {
+	atEveryStep(t, 1500*time.Millisecond, 4*time.Second, 7500*time.Millisecond, 40*time.Second, 30*time.Hour)
+}
+
+// atEveryStep runs every scenario with a crash before and after each call that it makes, and for each sleep.
+func atEveryStep(t *testing.T, sleeps ...time.Duration) {
 	for name, sc := range scenarios {
 		t.Run(name, func(t *testing.T) {
 			sc.opt.EnableExpiration = true
 			calls := 0
-			synctest.Test(t, func(t *testing.T) {
-				w := newWorld(t, sc.opt, newCrash(0, false, 0))
-				c := w.crash
-				sc.run(w)
-				calls = c.calls
-			})
-			for at := 1; at <= calls; at++ {
+			run := func(at int, after bool, sleep time.Duration) func(t *testing.T) {
+				return func(t *testing.T) {
+					w := newWorld(t, sc.opt, newCrash(at, after, sleep))
+					defer w.woken.Wait()
+					c := w.crash
+					sc.run(w)
+					calls = c.calls
+				}
+			}
+			synctest.Test(t, run(0, false, 0))
+			if calls < 3 {
+				t.Fatalf("only %d calls to stop at", calls)
+			}
+			for at, last := 1, calls; at <= last; at++ {
 				for _, after := range []bool{false, true} {
-					for _, sleep := range []time.Duration{1500 * time.Millisecond, 4 * time.Second, 7500 * time.Millisecond, 40 * time.Second, 30 * time.Hour} {
+					for _, sleep := range sleeps {
 						t.Run(fmt.Sprintf("call %d, applied %v, for %v", at, after, sleep), func(t *testing.T) {
-							synctest.Test(t, func(t *testing.T) {
-								w := newWorld(t, sc.opt, newCrash(at, after, sleep))
-								defer w.woken.Wait()
-								sc.run(w)
-							})
+							synctest.Test(t, run(at, after, sleep))
 						})
 					}
 				}
