@@ -91,13 +91,10 @@ func wholly(err error) bool {
 func (h *Handler) discard(ctx context.Context, u Upload) {
 	l, err := h.acquire(ctx, u.ID, AnyOffset, 0, true)
 	if err == nil {
-		l, err = h.doom(ctx, l)
-	}
-	if err == nil {
-		err = h.remove(ctx, l)
+		err = h.bury(ctx, l)
 	}
 	if err != nil {
-		h.opt.Log.WarnContext(ctx, "tus: removal is left to Sweep", "upload", u.ID, "error", err)
+		h.opt.Log.WarnContext(ctx, "tus: an upload made in vain is left to expire", "upload", u.ID, "error", err)
 	}
 }
 

@@ -45,17 +45,9 @@ func TestDownloadsAreLinksWhereTheStorageMakesThem(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			post := httptest.NewRequest(http.MethodPost, "/files/", strings.NewReader("hello"))
-			for k, v := range map[string]string{
-				"Tus-Resumable": "1.0.0", "Upload-Length": "5", "Content-Type": octets,
-				"Upload-Metadata": "filename YS50eHQ=,filetype dGV4dC9wbGFpbg==",
-			} {
-				post.Header.Set(k, v)
-			}
+			loc := asker(h)(http.MethodPost, "/files/", "hello", "Upload-Length", "5", "Content-Type", octets,
+				"Upload-Metadata", "filename YS50eHQ=,filetype dGV4dC9wbGFpbg==").Header().Get("Location")
 			rec := httptest.NewRecorder()
-			h.ServeHTTP(rec, post)
-			loc := rec.Header().Get("Location")
-			rec = httptest.NewRecorder()
 			h.ServeHTTP(rec, httptest.NewRequest(http.MethodGet, loc, nil))
 			if rec.Code != c.want {
 				t.Fatalf("GET: %d %s", rec.Code, rec.Body)

@@ -52,8 +52,7 @@ func (h *Handler) rollForward(ctx context.Context, u Upload) (Upload, error) {
 
 // payEvents delivers what is owed, unless somebody is writing: then it is theirs to do.
 func (h *Handler) payEvents(ctx context.Context, u Upload) Upload {
-	c := Claim{Offset: AnyOffset, TTL: h.opt.LeaseTTL, Nonce: NewNonce()}
-	l, err := step(ctx, func(ctx context.Context) (Lease, error) { return h.state.Acquire(ctx, u.ID, c) })
+	l, err := h.acquireIdle(ctx, u.ID)
 	if err == nil {
 		var paid Upload
 		if paid, err = h.settle(ctx, l); err == nil {
@@ -96,12 +95,5 @@ func (h *Handler) terminate(ctx context.Context, id ID, header http.Header) erro
 	if l.Upload.Birth != u.Birth || l.Upload.Phase == Doomed {
 		return h.giveBack(ctx, l, faultNotFound)
 	}
-	if l, err = h.doom(ctx, l); err != nil {
-		return err
-	}
-	// From here on the upload is gone to clients; what is left to do is repeated until it is done.
-	if err := h.remove(ctx, l); err != nil {
-		h.opt.Log.WarnContext(ctx, "tus: removal is left to Sweep", "upload", id, "error", err)
-	}
-	return nil
+	return h.bury(ctx, l)
 }

@@ -146,16 +146,25 @@ func (h *Handler) compare(u *Upload, s Stored) error {
 // condemn commits that an upload goes, removes it, and returns why. Where the lease does not hold any more nothing
 // happens: it returns ErrSuperseded.
 func (h *Handler) condemn(ctx context.Context, l Lease, why error) error {
+	if err := h.bury(ctx, l); err != nil {
+		return errors.Join(err, why)
+	}
+	h.opt.Log.ErrorContext(ctx, "tus: upload fails and is removed", "upload", l.Upload.ID, "error", why)
+	return why
+}
+
+// bury dooms an upload and removes it. Once it is doomed it is gone to clients, and what is left to do is repeated until
+// it is done: so only a doom that was not committed is an error.
+func (h *Handler) bury(ctx context.Context, l Lease) error {
 	id := l.Upload.ID
 	l, err := h.doom(ctx, l)
 	if err != nil {
-		return errors.Join(err, why)
+		return err
 	}
-	h.opt.Log.ErrorContext(ctx, "tus: upload fails and is removed", "upload", id, "error", why)
 	if err := h.remove(ctx, l); err != nil {
 		h.opt.Log.WarnContext(ctx, "tus: removal is left to Sweep", "upload", id, "error", err)
 	}
-	return why
+	return nil
 }
 
 // doom commits that an upload goes. From here on it is gone to clients, and whoever finds the record removes

@@ -91,6 +91,12 @@ func (h *Handler) acquire(ctx context.Context, id ID, offset int64, slots uint32
 	}
 }
 
+// acquireIdle gets the lease of an upload that nobody holds, without waiting.
+func (h *Handler) acquireIdle(ctx context.Context, id ID) (Lease, error) {
+	c := Claim{Offset: AnyOffset, TTL: h.opt.LeaseTTL, Nonce: NewNonce()}
+	return step(ctx, func(ctx context.Context) (Lease, error) { return h.state.Acquire(ctx, id, c) })
+}
+
 // release gives a lease back without a change.
 func (h *Handler) release(ctx context.Context, l Lease) error {
 	_, err := h.commit(ctx, l, l.Upload, false, 0)

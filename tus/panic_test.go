@@ -5,7 +5,6 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -51,18 +50,9 @@ func TestAPanicIsA500AndNothingOutlivesTheResponse(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				post := httptest.NewRequest(http.MethodPost, "/files/", nil)
-				post.Header.Set("Tus-Resumable", "1.0.0")
-				post.Header.Set("Upload-Length", "5")
-				rec := httptest.NewRecorder()
-				h.ServeHTTP(rec, post)
-				loc := rec.Header().Get("Location")
-				patch := httptest.NewRequest(http.MethodPatch, loc, strings.NewReader("hello"))
-				for k, v := range map[string]string{"Tus-Resumable": "1.0.0", "Upload-Offset": "0", "Content-Type": octets} {
-					patch.Header.Set(k, v)
-				}
-				rec = httptest.NewRecorder()
-				h.ServeHTTP(rec, patch)
+				ask := asker(h)
+				loc := ask(http.MethodPost, "/files/", "", "Upload-Length", "5").Header().Get("Location")
+				rec := ask(http.MethodPatch, loc, "hello", "Upload-Offset", "0", "Content-Type", octets)
 				if rec.Code != http.StatusInternalServerError || rec.Header().Get("Tus-Resumable") != "1.0.0" ||
 					strings.Contains(rec.Body.String(), "broken") || rec.Header().Get("X-Request-ID") == "" {
 					t.Errorf("answer: %d %v %s", rec.Code, rec.Header(), rec.Body)

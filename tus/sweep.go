@@ -49,8 +49,7 @@ func (h *Handler) Sweep(ctx context.Context) (SweepReport, error) {
 
 // sweepOne does what is due for one upload.
 func (h *Handler) sweepOne(ctx context.Context, id ID, r *SweepReport) error {
-	c := Claim{Offset: AnyOffset, TTL: h.opt.LeaseTTL, Nonce: NewNonce()}
-	l, err := step(ctx, func(ctx context.Context) (Lease, error) { return h.state.Acquire(ctx, id, c) })
+	l, err := h.acquireIdle(ctx, id)
 	switch {
 	case errors.Is(err, ErrNotFound):
 		return nil
