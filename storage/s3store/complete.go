@@ -79,7 +79,7 @@ func (s *Store) settle(ctx context.Context, u *tus.Upload, key string, why error
 		for wait := s.look; wait < 4*s.look && !own && err == nil; wait *= 2 {
 			select {
 			case <-ctx.Done():
-				return errors.Join(ctx.Err(), why)
+				return fmt.Errorf("%w, after %s", ctx.Err(), why.Error())
 			case <-time.After(wait):
 			}
 			own, err = s.published(ctx, u, key)
@@ -87,7 +87,8 @@ func (s *Store) settle(ctx context.Context, u *tus.Upload, key string, why error
 	}
 	switch {
 	case err != nil:
-		return errors.Join(err, why)
+		// What why means is not known while the object cannot be looked for: only err's kind counts.
+		return fmt.Errorf("%w, after %s", err, why.Error())
 	case own:
 		return nil
 	case isTaken(why), isNoUpload(why): // taken, and free again meanwhile; or see above
@@ -162,10 +163,13 @@ func (s *Store) completeSession(ctx context.Context, lease tus.Lease, key string
 	u := &lease.Upload
 	parts, size, err := s.listParts(ctx, key, c)
 	if isNoUpload(err) || errors.Is(err, errPart) {
-		if err := s.settle(ctx, u, key, err); err == nil || isNoUpload(err) {
+		if err := s.settle(ctx, u, key, err); !errors.Is(err, errPart) {
 			return err
 		}
 		parts, size, err = s.listParts(ctx, key, c) // it is not being completed: what is missing now is lost
+		if isNoUpload(err) {
+			err = fmt.Errorf("%w: %w", tus.ErrUnavailable, err)
+		}
 	}
 	if err != nil {
 		return err
