@@ -48,6 +48,13 @@ func newCrash(at int, after bool, sleep time.Duration) *crash {
 	return &crash{at: at, after: after, sleep: sleep, ice: make(chan struct{})}
 }
 
+// count returns how many calls were made. What is still frozen may make more.
+func (c *crash) count() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.calls
+}
+
 // gone reports whether the process no longer answers.
 func (c *crash) gone() bool {
 	c.mu.Lock()
@@ -542,7 +549,7 @@ func atEveryStep(t *testing.T, sleeps ...time.Duration) {
 					defer w.woken.Wait()
 					c := w.crash
 					sc.run(w)
-					calls = c.calls
+					calls = c.count()
 				}
 			}
 			synctest.Test(t, run(0, false, 0))
