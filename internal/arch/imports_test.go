@@ -31,12 +31,11 @@ var allowed = map[string][]string{
 		"tus", "internal/app", "state/memstate", "state/sqlitestate", "storage/filestore",
 	},
 	"internal/arch":      {},
-	"internal/s3server":  {"github.com/aws/aws-sdk-go-v2/"}, // a process for tests
 	"internal/prototest": {"tus", "state/memstate", "storage/memstore", "github.com/google/go-cmp/"},
-	"internal/bench":     {}, // benchmarks alone
-	"internal/load":      {}, // a load for any tus server: it knows them by HTTP only
-	"internal/e2e":       {}, // black-box: it knows the server by HTTP only
-	"internal/servers":   {}, // real servers for tests: processes and ports, no client
+	"internal/bench":     {},                                // benchmarks alone
+	"internal/load":      {},                                // a load for any tus server: it knows them by HTTP only
+	"internal/e2e":       {},                                // black-box: it knows the server by HTTP only
+	"internal/servers":   {"github.com/aws/aws-sdk-go-v2/"}, // real servers: processes and ports, and a client of the one with keys
 
 	"cmd/fileloft": {"internal/app", "internal/app/backend", "github.com/alecthomas/kong"},
 }

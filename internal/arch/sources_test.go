@@ -9,9 +9,8 @@ import (
 
 // mayReadEnvironment lists the packages whose files, besides tests, may look at the environment.
 var mayReadEnvironment = map[string]string{
-	"internal/servers":  "tests alone: whether a server that is missing fails them",
-	"internal/app":      "it reads all settings, in one function",
-	"internal/s3server": "a test helper: CI asks it to fail where it would skip",
+	"internal/servers": "tests alone: whether a server that is missing fails them",
+	"internal/app":     "it reads all settings, in one function",
 }
 
 func TestTheEnvironmentIsReadInOnePlace(t *testing.T) {

@@ -9,7 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
-	"github.com/fileloft/fileloft/internal/s3server"
+	"github.com/fileloft/fileloft/internal/servers"
 	"github.com/fileloft/fileloft/tus"
 )
 
@@ -87,7 +87,7 @@ func TestHeadersOnARealServer(t *testing.T) {
 	if testing.Short() {
 		t.Skip("a real server does not run under -short")
 	}
-	srv := s3server.Start(t)
+	srv := servers.S3(t)
 	s, err := New(srv.Client(), srv.Bucket(t, "headers"), &Options{
 		PartSize: minPartSize, Prefix: "in/", StorageClass: "STANDARD", Tagging: "project=a%20b",
 	})

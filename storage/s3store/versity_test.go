@@ -9,7 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
-	"github.com/fileloft/fileloft/internal/s3server"
+	"github.com/fileloft/fileloft/internal/servers"
 	"github.com/fileloft/fileloft/storage/storetest"
 	"github.com/fileloft/fileloft/tus"
 )
@@ -53,7 +53,7 @@ func TestVersity(t *testing.T) {
 	if testing.Short() {
 		t.Skip("a real server does not run under -short")
 	}
-	srv := s3server.Start(t)
+	srv := servers.S3(t)
 	client := srv.Client()
 	var n atomic.Int32
 	storetest.Run(t, storetest.Config{
