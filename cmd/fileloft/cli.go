@@ -14,6 +14,7 @@ import (
 type cli struct {
 	Serve   serveCmd   `cmd:"" default:"withargs" help:"Start the server (what happens without a command)."`
 	Sweep   sweepCmd   `cmd:"" help:"Remove what has expired and finish what a crash cut short, once, and print what was done."`
+	State   stateCmd   `cmd:"" help:"Look after the state."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 }
 

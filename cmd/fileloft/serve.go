@@ -25,7 +25,7 @@ func (c *serveCmd) Run(env app.Env, stderr errWriter) error {
 	context.AfterFunc(ctx, stop) // from the first signal on, signals do what they do to any process
 
 	log := app.NewLogger(stderr, c.Config)
-	stores, err := open(c.Config, log)
+	stores, err := open(ctx, c.Config, log)
 	if err != nil {
 		return err
 	}
@@ -59,7 +59,7 @@ func (c *sweepCmd) Run(stdout stdWriter, stderr errWriter) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
 	log := app.NewLogger(stderr, c.Config)
-	stores, err := open(c.Config, log)
+	stores, err := open(ctx, c.Config, log)
 	if err != nil {
 		return err
 	}
@@ -84,10 +84,39 @@ func (c *sweepCmd) sweep(ctx context.Context, stores *backend.Stores, log *slog.
 }
 
 // open opens the stores and writes the first log line, which says where the data is.
-func open(c app.Config, log *slog.Logger) (*backend.Stores, error) {
+func open(ctx context.Context, c app.Config, log *slog.Logger) (*backend.Stores, error) {
+	return backend.Open(ctx, c, dataDir(c, log))
+}
+
+// dataDir decides where the data directory is, "" where none is needed.
+func dataDir(c app.Config, log *slog.Logger) string {
+	if !backend.NeedsDir(c) {
+		log.Info("fileloft", "version", version(), "storage", c.Storage, "state", c.StateName())
+		return ""
+	}
 	dir, why := backend.DataDir(c.DataDir)
 	log.Info("fileloft", "version", version(), "data_dir", dir, "because", why)
-	return backend.Open(c, dir)
+	return dir
+}
+
+type stateCmd struct {
+	Init stateInitCmd `cmd:"" help:"Make what the chosen state needs and is missing: table, index, time to live. It can be repeated."`
+}
+
+type stateInitCmd struct {
+	app.Config `embed:""`
+}
+
+// Run makes the state.
+func (c *stateInitCmd) Run(stdout stdWriter, stderr errWriter) error {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+	defer stop()
+	what, err := backend.InitState(ctx, c.Config, dataDir(c.Config, app.NewLogger(stderr, c.Config)))
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(stdout, "ready:", what)
+	return err
 }
 
 type versionCmd struct{}

@@ -267,3 +267,24 @@ func TestSweepWorksBesideAServer(t *testing.T) {
 		t.Errorf("after the sweep: %s", resp.Status)
 	}
 }
+
+func TestStateInitMakesWhatTheStateNeedsAndCanBeRepeated(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "new")
+	for range 2 {
+		r := run1(t, []string{"FILELOFT_DATA_DIR=" + dir}, "state", "init")
+		if r.status != 0 || r.stdout != "ready: a database file\n" {
+			t.Fatalf("%+v", r)
+		}
+		if _, err := os.Stat(filepath.Join(dir, "fileloft.db")); err != nil {
+			t.Error(err)
+		}
+	}
+	if r := run1(t, []string{"FILELOFT_STATE=memory"}, "state", "init"); r.status != 0 || !strings.Contains(r.stdout, "nothing") {
+		t.Errorf("%+v", r)
+	}
+	unreachable := []string{"FILELOFT_STATE=dynamodb", "FILELOFT_DYNAMODB_ENDPOINT=http://127.0.0.1:1", "AWS_ACCESS_KEY_ID=a", "AWS_SECRET_ACCESS_KEY=b"}
+	if r := run1(t, unreachable, "state", "init"); r.status != 1 || !strings.Contains(r.stderr, "FILELOFT_STATE=dynamodb") {
+		t.Errorf("%+v", r)
+	}
+}

@@ -51,15 +51,26 @@ var goodText = map[string]string{
 	"bind": "127.0.0.1:0", "base-path": "/up", "base-url": "https://uploads.example.com", "data-dir": "d", "sqlite-file": "x.db",
 	"storage": "fs", "state": "memory", "fs-verify": "on", "log-format": "text", "log-level": "error",
 	"cors-allow-origin": "https://*.example.com",
+	"s3-bucket":         "b", "s3-prefix": "up/", "s3-endpoint": "http://127.0.0.1:1", "s3-region": "eu-west-1", "s3-part-size": "16MiB",
+	"s3-memory": "1GiB", "s3-sse": "aws:kms", "s3-kms-key": "k", "s3-storage-class": "STANDARD_IA", "s3-tagging": "a=b",
+	"dynamodb-table": "uploads", "dynamodb-endpoint": "http://127.0.0.1:1",
 }
 
 var goodByType = map[string]string{"switch": "on", "size": "64KiB", "count": "7", "duration": "1m30s", "list": "X-A, X-B"}
 
 // needs are the settings that another cannot do without.
-var needs = map[string]string{
-	"enable-cleanup-concat-partials": "FILELOFT_ENABLE_CONCATENATION=1",
-	"expire-finished":                "FILELOFT_ENABLE_EXPIRATION=1",
-	"cors-allow-credentials":         "FILELOFT_CORS_ALLOW_ORIGIN=https://a.example",
+var needs = map[string][]string{
+	"enable-cleanup-concat-partials": {"FILELOFT_ENABLE_CONCATENATION=1"},
+	"expire-finished":                {"FILELOFT_ENABLE_EXPIRATION=1"},
+	"cors-allow-credentials":         {"FILELOFT_CORS_ALLOW_ORIGIN=https://a.example"},
+	"s3-bucket":                      {"FILELOFT_STORAGE=s3"},
+	"s3-kms-key":                     {"FILELOFT_STORAGE=s3", "FILELOFT_S3_BUCKET=b", "FILELOFT_S3_SSE=aws:kms"},
+	"dynamodb-endpoint":              {"FILELOFT_STATE=dynamodb"},
+}
+
+// remote are settings whose stores cannot be opened and swept here: parsing them must do.
+func remote(flag string) bool {
+	return strings.HasPrefix(flag, "s3-") || strings.HasPrefix(flag, "dynamodb-")
 }
 
 // TestGoodValuesAreTaken goes through all settings, as variable and as flag, with the sweep command: it reads the
@@ -77,7 +88,19 @@ func TestGoodValuesAreTaken(t *testing.T) {
 		}
 		t.Run(s.Flag, func(t *testing.T) {
 			t.Parallel()
-			env := []string{"FILELOFT_DATA_DIR=d", needs[s.Flag]}
+			env := append([]string{"FILELOFT_DATA_DIR=d"}, needs[s.Flag]...)
+			if remote(s.Flag) {
+				for _, args := range [][]string{{"serve", "--" + s.Flag + "=" + good}, {"serve"}} {
+					e := env
+					if len(args) == 1 {
+						e = append(env, s.Env+"="+good)
+					}
+					if _, err := parse(args, e, io.Discard, io.Discard); err != nil {
+						t.Errorf("%v %v: %v", e, args, err)
+					}
+				}
+				return
+			}
 			for name, r := range map[string]result{
 				s.Env:         run1(t, append(env, s.Env+"="+good), "sweep"),
 				"--" + s.Flag: run1(t, env, "sweep", "--"+s.Flag+"="+good),
@@ -107,10 +130,10 @@ func TestTheCommandLineReadsTheEnvironmentAsLoadDoes(t *testing.T) {
 		if good == "" {
 			good = goodByType[s.Type]
 		}
-		envs = append(envs, app.Env{s.Env + "=" + good, needs[s.Flag]})
+		envs = append(envs, append(app.Env{s.Env + "=" + good}, needs[s.Flag]...))
 	}
 	for _, env := range envs {
-		want, err := app.Load(env)
+		want, err := app.Load(env, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -35,7 +35,7 @@ func (w wrapped) Unwrap() tus.State { return w.State }
 // newTest returns an App over stores that can only be pinged, and its log.
 func newTest(t *testing.T, env Env, state, storage func() error) (*App, *bytes.Buffer) {
 	t.Helper()
-	c, err := Load(env)
+	c, err := Load(env, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -240,7 +240,7 @@ func (d due) Due(context.Context, time.Time) iter.Seq2[tus.ID, error] {
 
 func TestTheSweeperRunsAtOnceAndThenAtEveryInterval(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c, err := Load(Env{"FILELOFT_SWEEP_INTERVAL=10m"})
+		c, err := Load(Env{"FILELOFT_SWEEP_INTERVAL=10m"}, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

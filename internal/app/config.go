@@ -53,8 +53,8 @@ type Config struct {
 	CORSExposeHeaders    []string      `name:"cors-expose-headers" type:"list" unset:"none" placeholder:"LIST" group:"Browsers (CORS):" help:"Answer headers to expose besides the built-in ones."`
 	CORSMaxAge           time.Duration `name:"cors-max-age" type:"duration" default:"24h" placeholder:"TIME" group:"Browsers (CORS):" help:"How long a browser may remember a preflight's answer; 0 leaves it to the browser."`
 
-	Storage    string `name:"storage" type:"choice" choices:"fs" default:"fs" placeholder:"NAME" group:"Stores:" help:"Where bytes go: fs, files in the data directory."`
-	State      string `name:"state" type:"choice" choices:"sqlite,memory" default:"sqlite" placeholder:"NAME" group:"Stores:" help:"Where records go: sqlite, or memory, which forgets all uploads at the end of the process."`
+	Storage    string `name:"storage" type:"choice" choices:"fs,s3" default:"fs" placeholder:"NAME" group:"Stores:" help:"Where bytes go: fs, files in the data directory, or s3."`
+	State      string `name:"state" type:"choice" choices:"sqlite,dynamodb,memory" unset:"sqlite, or dynamodb where the storage is s3" placeholder:"NAME" group:"Stores:" help:"Where records go: sqlite, dynamodb, or memory, which forgets all uploads at the end of the process."`
 	DataDir    string `name:"data-dir" type:"text" unset:"/var/lib/fileloft if it is writable, else ./data" placeholder:"DIR" group:"Stores:" help:"Directory for files and records."`
 	SQLiteFile string `name:"sqlite-file" type:"text" unset:"fileloft.db in the data directory" placeholder:"FILE" group:"Stores:" help:"The database file. On a local disk: not on a network share."`
 	FSSync     bool   `name:"fs-sync" type:"switch" default:"on" group:"Stores:" help:"Force bytes and records to the disk before they are acknowledged. Off: a power cut, not a crash of the server, may lose some."`
@@ -62,6 +62,25 @@ type Config struct {
 	SHA256     bool   `name:"sha256" type:"switch" default:"false" group:"Stores:" help:"Keep a SHA-256 of every upload beside its CRC-32C."`
 
 	SweepInterval time.Duration `name:"sweep-interval" type:"duration" default:"10m" placeholder:"TIME" group:"Stores:" help:"Pause between two sweeps, which remove what has expired and finish what a crash cut short; 0 leaves sweeping to the sweep command."`
+
+	S3Bucket         string        `name:"s3-bucket" type:"text" unset:"none" placeholder:"NAME" group:"Amazon S3 and stores like it:" help:"The bucket. Credentials come from where AWS's own tools find them."`
+	S3Prefix         string        `name:"s3-prefix" type:"text" unset:"none" placeholder:"TEXT" group:"Amazon S3 and stores like it:" help:"Put in front of each finished object's key, such as uploads/."`
+	S3Endpoint       string        `name:"s3-endpoint" type:"origin" unset:"Amazon's" placeholder:"URL" group:"Amazon S3 and stores like it:" help:"Address of a store that speaks S3."`
+	S3Region         string        `name:"s3-region" type:"text" also:"AWS_REGION" unset:"from AWS's configuration" placeholder:"NAME" group:"Amazon S3 and stores like it:" help:"The bucket's region."`
+	S3ForcePathStyle bool          `name:"s3-force-path-style" type:"switch" default:"false" group:"Amazon S3 and stores like it:" help:"Name the bucket in the path instead of the host, as most other stores want it."`
+	S3PartSize       int64         `name:"s3-part-size" type:"size" min:"5242880" max:"5368709120" default:"8MiB" placeholder:"SIZE" group:"Amazon S3 and stores like it:" help:"Size of a part. It is raised for uploads that would need more than 8,000 parts."`
+	S3UniformParts   bool          `name:"s3-uniform-parts" type:"switch" default:"false" group:"Amazon S3 and stores like it:" help:"Never change the part size within an upload, as Cloudflare R2 wants it."`
+	S3Parallel       int64         `name:"s3-parallel" type:"count" min:"1" max:"64" default:"4" placeholder:"N" group:"Amazon S3 and stores like it:" help:"How many parts of one body are sent at once."`
+	S3Memory         int64         `name:"s3-memory" type:"size" min:"16777216" default:"256MiB" placeholder:"SIZE" group:"Amazon S3 and stores like it:" help:"What all bodies together may hold in memory on their way to the store."`
+	S3Unconditional  bool          `name:"s3-unconditional" type:"switch" default:"false" group:"Amazon S3 and stores like it:" help:"For stores without If-None-Match on writes: ask whether a key is taken beforehand, which is not quite safe."`
+	S3SSE            string        `name:"s3-sse" type:"choice" choices:"AES256,aws:kms,aws:kms:dsse" unset:"the bucket's" placeholder:"NAME" group:"Amazon S3 and stores like it:" help:"Encryption at rest."`
+	S3KMSKey         string        `name:"s3-kms-key" type:"text" unset:"the account's" placeholder:"ARN" group:"Amazon S3 and stores like it:" help:"The key for aws:kms and aws:kms:dsse."`
+	S3StorageClass   string        `name:"s3-storage-class" type:"text" unset:"the store's" placeholder:"NAME" group:"Amazon S3 and stores like it:" help:"Storage class of finished objects, such as INTELLIGENT_TIERING."`
+	S3Tagging        string        `name:"s3-tagging" type:"text" unset:"none" placeholder:"TAGS" group:"Amazon S3 and stores like it:" help:"Tags of finished objects, as a query string: project=x&kind=y."`
+	S3LinkTTL        time.Duration `name:"s3-link-ttl" type:"duration" min:"1" default:"15m" placeholder:"TIME" group:"Amazon S3 and stores like it:" help:"How long the signed URL of a download lives."`
+
+	DynamoDBTable    string `name:"dynamodb-table" type:"text" default:"fileloft" placeholder:"NAME" group:"Amazon DynamoDB:" help:"The table, made by the project's templates or by fileloft state init."`
+	DynamoDBEndpoint string `name:"dynamodb-endpoint" type:"origin" unset:"Amazon's" placeholder:"URL" group:"Amazon DynamoDB:" help:"Address of a server that speaks DynamoDB."`
 
 	LogLevel  slog.Level `name:"log-level" type:"level" default:"info" also:"RUST_LOG" placeholder:"LEVEL" group:"Logs:" help:"Least severe log lines to write: trace, debug, info, warn, error or off."`
 	LogFormat string     `name:"log-format" type:"choice" choices:"auto,text,json" default:"auto" placeholder:"NAME" group:"Logs:" help:"How log lines look: text, json, or auto, which is text on a terminal and else json."`

@@ -8,7 +8,7 @@ import (
 )
 
 func TestTheEffectiveSettingsAreLoggedInFull(t *testing.T) {
-	c, err := Load(Env{"FILELOFT_MAX_SIZE=10MiB", "FILELOFT_CORS_ALLOW_ORIGIN=https://a.example,https://b.example", "FILELOFT_FS_SYNC=off"})
+	c, err := Load(Env{"FILELOFT_MAX_SIZE=10MiB", "FILELOFT_CORS_ALLOW_ORIGIN=https://a.example,https://b.example", "FILELOFT_FS_SYNC=off"}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -29,7 +29,7 @@ func (s stuck) Load(context.Context, tus.ID) (tus.Upload, error) {
 // start serves an App over state on a port of its own.
 func start(t *testing.T, state tus.State, env ...string) (addr string, stop context.CancelFunc, ended <-chan error) {
 	t.Helper()
-	c, err := Load(append(Env{"FILELOFT_SWEEP_INTERVAL=0"}, env...))
+	c, err := Load(append(Env{"FILELOFT_SWEEP_INTERVAL=0"}, env...), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,7 +112,7 @@ func TestARequestThatDoesNotEndIsCutOffWhenTheTimeIsOver(t *testing.T) {
 // Upload-Metadata within its limit must never run into the server's limit on all headers.
 func TestHeadersHaveRoomForTheLargestMetadata(t *testing.T) {
 	for _, size := range []string{"1", "8KiB", "512KiB"} {
-		c, err := Load(Env{"FILELOFT_MAX_METADATA=" + size})
+		c, err := Load(Env{"FILELOFT_MAX_METADATA=" + size}, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -124,7 +124,7 @@ func TestHeadersHaveRoomForTheLargestMetadata(t *testing.T) {
 
 // The same holds for a final upload of as many parts as one may have, each under a long URL.
 func TestHeadersHaveRoomForTheLongestListOfParts(t *testing.T) {
-	c, err := Load(Env{"FILELOFT_ENABLE_CONCATENATION=true", "FILELOFT_MAX_PARTS=1000"})
+	c, err := Load(Env{"FILELOFT_ENABLE_CONCATENATION=true", "FILELOFT_MAX_PARTS=1000"}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

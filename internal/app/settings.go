@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"reflect"
@@ -103,8 +104,9 @@ func (s Setting) FromEnv(env Env) (string, error) {
 	return "", nil
 }
 
-// Load makes a Config from the environment alone, for programs without a command line, and checks it.
-func Load(env Env) (Config, error) {
+// Load makes a Config from the environment alone, for programs without a command line, and checks it. Presets are
+// the program's own defaults, by flag.
+func Load(env Env, presets map[string]string) (Config, error) {
 	var c Config
 	fields := reflect.ValueOf(&c).Elem()
 	for _, s := range Settings() {
@@ -112,9 +114,7 @@ func Load(env Env) (Config, error) {
 		if err != nil {
 			return Config{}, err
 		}
-		if text == "" {
-			text = s.preset
-		}
+		text = cmp.Or(text, presets[s.Flag], s.preset)
 		if text == "" {
 			continue
 		}
@@ -139,9 +139,37 @@ func (c Config) Check() error {
 			"%sENABLE_CONCATENATION=true", Prefix, Prefix)
 	case c.ExpireFinished && !c.EnableExpiration:
 		return fmt.Errorf("%sEXPIRE_FINISHED (--expire-finished) needs %sENABLE_EXPIRATION=true", Prefix, Prefix)
-	case c.SQLiteFile != "" && c.State != "sqlite":
+	}
+	return c.checkStores()
+}
+
+// StateName is the state that counts: the one that was chosen, or the one that belongs to the storage.
+func (c Config) StateName() string {
+	switch {
+	case c.State != "":
+		return c.State
+	case c.Storage == "s3":
+		return "dynamodb"
+	}
+	return "sqlite"
+}
+
+// checkStores finds settings of a store that is not the chosen one, which somebody meant to choose, and what a store
+// cannot do without.
+func (c Config) checkStores() error {
+	switch {
+	case c.SQLiteFile != "" && c.StateName() != "sqlite":
 		return fmt.Errorf("%sSQLITE_FILE (--sqlite-file) is set, but %sSTATE is %s: leave one of them out",
-			Prefix, Prefix, c.State)
+			Prefix, Prefix, c.StateName())
+	case c.Storage == "s3" && c.S3Bucket == "":
+		return fmt.Errorf("%sSTORAGE is s3: %sS3_BUCKET (--s3-bucket) must name the bucket", Prefix, Prefix)
+	case c.Storage != "s3" && c.S3Bucket != "":
+		return fmt.Errorf("%sS3_BUCKET (--s3-bucket) is set, but %sSTORAGE is %s: set it to s3", Prefix, Prefix, c.Storage)
+	case c.S3KMSKey != "" && !strings.HasPrefix(c.S3SSE, "aws:kms"):
+		return fmt.Errorf("%sS3_KMS_KEY (--s3-kms-key) needs %sS3_SSE=aws:kms or aws:kms:dsse", Prefix, Prefix)
+	case c.DynamoDBEndpoint != "" && c.StateName() != "dynamodb":
+		return fmt.Errorf("%sDYNAMODB_ENDPOINT (--dynamodb-endpoint) is set, but %sSTATE is %s: leave one of them out",
+			Prefix, Prefix, c.StateName())
 	}
 	return nil
 }

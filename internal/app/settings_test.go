@@ -34,7 +34,7 @@ func TestEverySettingIsFullyDescribed(t *testing.T) {
 }
 
 func TestDefaults(t *testing.T) {
-	got, err := Load(nil)
+	got, err := Load(nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,7 +44,8 @@ func TestDefaults(t *testing.T) {
 		ShutdownTimeout: 10 * time.Second, LockTimeout: 20 * time.Second, LeaseTTL: 6 * time.Second,
 		CheckpointInterval: 2 * time.Second, CheckpointSize: 64 << 20,
 		MaxMetadata: 8 << 10, MaxParts: 1000, ExpirationTTL: 24 * time.Hour, CORSMaxAge: 24 * time.Hour,
-		Storage: "fs", State: "sqlite", FSSync: true, FSVerify: "auto", SweepInterval: 10 * time.Minute,
+		Storage: "fs", FSSync: true, FSVerify: "auto", SweepInterval: 10 * time.Minute,
+		S3PartSize: 8 << 20, S3Parallel: 4, S3Memory: 256 << 20, S3LinkTTL: 15 * time.Minute, DynamoDBTable: "fileloft",
 		LogLevel: slog.LevelInfo, LogFormat: "auto",
 	}
 	if d := cmp.Diff(want, got); d != "" {
@@ -89,7 +90,7 @@ func TestEachSettingReadsGoodTextAndRefusesBad(t *testing.T) {
 	for _, s := range Settings() {
 		v := values[s.Type]
 		if s.Type == "choice" {
-			v.good, v.bad = map[string]any{}, []string{"nosuch", strings.ToUpper(s.choices[0])}
+			v.good, v.bad = map[string]any{}, []string{"nosuch", s.choices[0] + "x", swapCase(s.choices[0])}
 			for _, c := range s.choices {
 				v.good[c] = c
 			}
@@ -98,6 +99,10 @@ func TestEachSettingReadsGoodTextAndRefusesBad(t *testing.T) {
 			t.Errorf("%s: type %s has no examples in this test", s.Flag, s.Type)
 		}
 		for text, want := range v.good {
+			if n, ok := want.(int64); ok && !s.within(n) {
+				v.bad = append(v.bad, text)
+				continue
+			}
 			var c Config
 			field := reflect.ValueOf(&c).Elem().Field(s.index)
 			if err := s.ParseFlag(field, text); err != nil {
@@ -110,7 +115,7 @@ func TestEachSettingReadsGoodTextAndRefusesBad(t *testing.T) {
 			}
 		}
 		for _, text := range v.bad {
-			_, err := Load(Env{s.Env + "=" + text})
+			_, err := Load(Env{s.Env + "=" + text}, nil)
 			var bad *BadValueError
 			if !errors.As(err, &bad) || !strings.HasPrefix(err.Error(), s.Env+": ") || bad.Accepts == "" || strings.Contains(err.Error(), "\n") {
 				t.Errorf("%s=%s: want one sentence that begins with the variable and says what is accepted, got %v", s.Env, text, err)
@@ -119,21 +124,52 @@ func TestEachSettingReadsGoodTextAndRefusesBad(t *testing.T) {
 	}
 }
 
+func swapCase(s string) string {
+	if up := strings.ToUpper(s); up != s {
+		return up
+	}
+	return strings.ToLower(s)
+}
+
 func TestDurationsBelowTheirMinimumAreRefused(t *testing.T) {
 	for _, text := range []string{"0", "0s", "999ms"} {
-		if _, err := Load(Env{"FILELOFT_LEASE_TTL=" + text}); err == nil || !strings.Contains(err.Error(), "at least 1s") {
+		if _, err := Load(Env{"FILELOFT_LEASE_TTL=" + text}, nil); err == nil || !strings.Contains(err.Error(), "at least 1s") {
 			t.Errorf("%s: %v", text, err)
 		}
 	}
-	if c, err := Load(Env{"FILELOFT_LOCK_TIMEOUT=0", "FILELOFT_SWEEP_INTERVAL=0"}); err != nil || c.LockTimeout != 0 || c.SweepInterval != 0 {
+	if c, err := Load(Env{"FILELOFT_LOCK_TIMEOUT=0", "FILELOFT_SWEEP_INTERVAL=0"}, nil); err != nil || c.LockTimeout != 0 || c.SweepInterval != 0 {
 		t.Errorf("zero has a meaning for these two: %v %v", c, err)
 	}
 }
 
 func TestAVariableSetToNothingCountsAsNotSet(t *testing.T) {
-	c, err := Load(Env{"FILELOFT_MAX_SIZE=", "FILELOFT_BIND="})
+	c, err := Load(Env{"FILELOFT_MAX_SIZE=", "FILELOFT_BIND="}, nil)
 	if err != nil || c.MaxSize != 0 || c.Bind != "0.0.0.0:8080" {
 		t.Errorf("%+v %v", c, err)
+	}
+}
+
+func TestTheStateBelongsToTheStorageUnlessChosen(t *testing.T) {
+	for want, env := range map[string]Env{
+		"sqlite":   nil,
+		"dynamodb": {"FILELOFT_STORAGE=s3", "FILELOFT_S3_BUCKET=b"},
+		"memory":   {"FILELOFT_STORAGE=s3", "FILELOFT_S3_BUCKET=b", "FILELOFT_STATE=memory"},
+	} {
+		if c, err := Load(env, nil); err != nil || c.StateName() != want {
+			t.Errorf("%v: %s, %v", env, c.StateName(), err)
+		}
+	}
+}
+
+func TestPresetsStandInForDefaultsAndNotForVariables(t *testing.T) {
+	presets := map[string]string{"storage": "s3", "max-chunk": "4MiB"}
+	c, err := Load(Env{"FILELOFT_S3_BUCKET=b"}, presets)
+	if err != nil || c.Storage != "s3" || c.MaxChunk != 4<<20 {
+		t.Errorf("%+v, %v", c, err)
+	}
+	c, err = Load(Env{"FILELOFT_S3_BUCKET=b", "FILELOFT_MAX_CHUNK=1MiB"}, presets)
+	if err != nil || c.MaxChunk != 1<<20 {
+		t.Errorf("%+v, %v", c, err)
 	}
 }
 
@@ -162,7 +198,7 @@ func TestRustLogIsReadWhereOursIsNotSet(t *testing.T) {
 		{Env{"RUST_LOG=debug", "FILELOFT_LOG_LEVEL=error"}, slog.LevelError, false},
 		{Env{"RUST_LOG=hyper::proto=info"}, slog.LevelInfo, true},
 	} {
-		c, err := Load(tt.env)
+		c, err := Load(tt.env, nil)
 		if err != nil || c.LogLevel != tt.want {
 			t.Errorf("%v: %v %v", tt.env, c.LogLevel, err)
 		}
@@ -186,8 +222,17 @@ func TestSettingsThatCannotGoTogetherAreRefused(t *testing.T) {
 		{Env{"FILELOFT_ENABLE_CLEANUP_CONCAT_PARTIALS=true", "FILELOFT_ENABLE_CONCATENATION=true"}, ""},
 		{Env{"FILELOFT_EXPIRE_FINISHED=true"}, "FILELOFT_EXPIRE_FINISHED"},
 		{Env{"FILELOFT_STATE=memory", "FILELOFT_SQLITE_FILE=x.db"}, "FILELOFT_SQLITE_FILE"},
+		{Env{"FILELOFT_STORAGE=s3"}, "FILELOFT_STORAGE is s3: FILELOFT_S3_BUCKET"},
+		{Env{"FILELOFT_STORAGE=s3", "FILELOFT_S3_BUCKET=b"}, ""},
+		{Env{"FILELOFT_STORAGE=s3", "FILELOFT_S3_BUCKET=b", "FILELOFT_SQLITE_FILE=x.db"}, "FILELOFT_SQLITE_FILE"},
+		{Env{"FILELOFT_STORAGE=s3", "FILELOFT_S3_BUCKET=b", "FILELOFT_SQLITE_FILE=x.db", "FILELOFT_STATE=sqlite"}, ""},
+		{Env{"FILELOFT_S3_BUCKET=b"}, "FILELOFT_S3_BUCKET"},
+		{Env{"FILELOFT_STORAGE=s3", "FILELOFT_S3_BUCKET=b", "FILELOFT_S3_KMS_KEY=k"}, "FILELOFT_S3_KMS_KEY"},
+		{Env{"FILELOFT_STORAGE=s3", "FILELOFT_S3_BUCKET=b", "FILELOFT_S3_KMS_KEY=k", "FILELOFT_S3_SSE=aws:kms"}, ""},
+		{Env{"FILELOFT_DYNAMODB_ENDPOINT=http://x"}, "FILELOFT_DYNAMODB_ENDPOINT"},
+		{Env{"FILELOFT_DYNAMODB_ENDPOINT=http://x", "FILELOFT_STATE=dynamodb"}, ""},
 	} {
-		_, err := Load(tt.env)
+		_, err := Load(tt.env, nil)
 		if (err == nil) != (tt.want == "") || err != nil && !strings.HasPrefix(err.Error(), tt.want) {
 			t.Errorf("%v: %v", tt.env, err)
 		}
@@ -197,7 +242,7 @@ func TestSettingsThatCannotGoTogetherAreRefused(t *testing.T) {
 func TestWarnings(t *testing.T) {
 	has := func(env Env, want string) bool {
 		t.Helper()
-		c, err := Load(env)
+		c, err := Load(env, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,10 +1,12 @@
 // Package backend opens the State and the Storage that a Config names, for the standalone server. It is apart from
 // package app so that a function links its own cloud and nothing of the others, and not SQLite.
 //
-// Opening makes the directories that are missing and, for SQLite, the database; nothing else is touched.
+// Opening makes the directories that are missing and, for SQLite, the database; nothing else is touched, and nothing is
+// sent over the network.
 package backend
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -19,15 +21,24 @@ type Stores struct {
 	Storage tus.Storage
 }
 
-// Open opens what c names, with dir as the data directory.
-func Open(c app.Config, dir string) (*Stores, error) {
-	storage, err := openStorage(c, dir)
+// NeedsDir reports whether any of what c names lives in the data directory.
+func NeedsDir(c app.Config) bool {
+	return c.Storage == "fs" || c.StateName() == "sqlite" && c.SQLiteFile == ""
+}
+
+// Open opens what c names, with dir as the data directory, which may be "" where none is needed.
+func Open(ctx context.Context, c app.Config, dir string) (*Stores, error) {
+	where := ""
+	if dir != "" {
+		where = " in " + dir
+	}
+	storage, err := openStorage(ctx, c, dir)
 	if err != nil {
-		return nil, fmt.Errorf("open the storage (%sSTORAGE=%s) in %s: %w", app.Prefix, c.Storage, dir, err)
+		return nil, fmt.Errorf("open the storage (%sSTORAGE=%s)%s: %w", app.Prefix, c.Storage, where, err)
 	}
 	s := &Stores{Storage: storage}
-	if s.State, err = openState(c, dir); err != nil {
-		return nil, errors.Join(fmt.Errorf("open the state (%sSTATE=%s) in %s: %w", app.Prefix, c.State, dir, err), s.Close())
+	if s.State, err = openState(ctx, c, dir); err != nil {
+		return nil, errors.Join(fmt.Errorf("open the state (%sSTATE=%s)%s: %w", app.Prefix, c.StateName(), where, err), s.Close())
 	}
 	return s, nil
 }

@@ -1,38 +1,77 @@
 package backend
 
 import (
+	"context"
 	"errors"
+	"fmt"
+	"os"
 	"path/filepath"
 
 	"github.com/fileloft/fileloft/internal/app"
+	"github.com/fileloft/fileloft/internal/app/awsbackend"
 	"github.com/fileloft/fileloft/state/memstate"
 	"github.com/fileloft/fileloft/state/sqlitestate"
 	"github.com/fileloft/fileloft/storage/filestore"
 	"github.com/fileloft/fileloft/tus"
 )
 
-func openStorage(c app.Config, dir string) (tus.Storage, error) {
-	if c.Storage != "fs" {
-		return nil, errors.New("this program has no such storage")
+func openStorage(ctx context.Context, c app.Config, dir string) (tus.Storage, error) {
+	switch c.Storage {
+	case "fs":
+		verify := map[string]filestore.Verify{"on": filestore.VerifyAlways, "off": filestore.VerifyNever}[c.FSVerify]
+		return filestore.New(dir, &filestore.Options{NoSync: !c.FSSync, Verify: verify})
+	case "s3":
+		return awsbackend.Storage(ctx, c)
 	}
-	verify := map[string]filestore.Verify{"on": filestore.VerifyAlways, "off": filestore.VerifyNever}[c.FSVerify]
-	return filestore.New(dir, &filestore.Options{NoSync: !c.FSSync, Verify: verify})
+	return nil, errors.New("this program has no such storage")
 }
 
-func openState(c app.Config, dir string) (tus.State, error) {
-	switch c.State {
+func openState(ctx context.Context, c app.Config, dir string) (tus.State, error) {
+	switch c.StateName() {
 	case "memory":
 		return memstate.New(nil), nil
 	case "sqlite":
-		file := c.SQLiteFile
-		if file == "" {
-			file = filepath.Join(dir, "fileloft.db")
-		}
-		opt := &sqlitestate.Options{Sync: sqlitestate.Full}
-		if !c.FSSync {
-			opt.Sync = sqlitestate.Normal // as fast as Off, and the file stays sound in a power cut
-		}
-		return sqlitestate.Open(file, opt)
+		return openSQLite(c, dir)
+	case "dynamodb":
+		return awsbackend.State(ctx, c)
 	}
 	return nil, errors.New("this program has no such state")
+}
+
+func openSQLite(c app.Config, dir string) (*sqlitestate.Store, error) {
+	file := c.SQLiteFile
+	if file == "" {
+		file = filepath.Join(dir, "fileloft.db")
+		if err := os.MkdirAll(dir, 0o750); err != nil { // the storage may be elsewhere
+			return nil, err
+		}
+	}
+	opt := &sqlitestate.Options{Sync: sqlitestate.Full}
+	if !c.FSSync {
+		opt.Sync = sqlitestate.Normal // as fast as Off, and the file stays sound in a power cut
+	}
+	return sqlitestate.Open(file, opt)
+}
+
+// InitState makes what the state needs and is missing, and says what that is. It can be repeated.
+func InitState(ctx context.Context, c app.Config, dir string) (what string, err error) {
+	switch c.StateName() {
+	case "memory":
+		what = "nothing: the state is kept in memory"
+	case "sqlite":
+		var s *sqlitestate.Store
+		if s, err = openSQLite(c, dir); err == nil {
+			err = s.Close()
+		}
+		what = "a database file"
+	case "dynamodb":
+		err = awsbackend.CreateState(ctx, c)
+		what = "the table " + c.DynamoDBTable + " with its index and its time to live"
+	default:
+		err = errors.New("this program has no such state")
+	}
+	if err != nil {
+		return "", fmt.Errorf("make the state (%sSTATE=%s): %w", app.Prefix, c.StateName(), err)
+	}
+	return what, nil
 }
