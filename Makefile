@@ -19,7 +19,7 @@ LDFLAGS   := -s -w -X main.release=$(VERSION)
 HAVE_CC   := $(shell command -v $${CC:-cc} 2>/dev/null)
 GOFILES    = $(shell git ls-files --cached --others --exclude-standard '*.go')
 
-.PHONY: help check fmt fmt-check vet lint arch unit test test-race test-all clients bench bench-peer fuzz build docs vuln tools servers clean
+.PHONY: help check fmt fmt-check vet lint arch unit test test-race test-all clients bench bench-peer fuzz build package lambda-bootstrap docs vuln tools servers clean
 
 help: ## Print what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -105,6 +105,22 @@ build: ## Build the binaries into bin/ and print their sizes
 		printf '%-20s %6.1f MiB\n' "bin/$$name" "$$(wc -c <"bin/$$name" | awk '{ print $$1 / 1048576 }')"; \
 	done
 
+# The function for AWS: one program for every door and for the schedule. arm64 and amd64, as Go names them.
+package: ## Build dist/lambda-arm64.zip and dist/lambda-amd64.zip for AWS, and print their sizes
+	@for arch in arm64 amd64; do \
+		$(MAKE) --no-print-directory lambda-bootstrap LAMBDA_ARCH=$$arch OUT=dist/lambda-$$arch/bootstrap; \
+		$(GO) run ./internal/lambdazip dist/lambda-$$arch.zip dist/lambda-$$arch/bootstrap; \
+	done
+
+# No cgo: it would bind the program to this machine's C library. lambda.norpc leaves out what only the go1.x runtime needed.
+# No VCS stamp: the release says it, and the same sources then make the same bytes.
+LAMBDA_ARCH ?= arm64
+OUT         ?= dist/lambda-$(LAMBDA_ARCH)/bootstrap
+lambda-bootstrap:
+	@mkdir -p "$$(dirname "$(OUT)")"
+	@CGO_ENABLED=0 GOOS=linux GOARCH=$(LAMBDA_ARCH) $(GO) build -trimpath -buildvcs=false -tags lambda.norpc \
+		-ldflags '$(LDFLAGS)' -o "$(OUT)" ./functions/lambda
+
 docs: ## Write the settings table into README.md
 	$(GO) test ./internal/app -run '^TestTheREADMEHasTheSettings$$' -count 1 -update
 
@@ -123,4 +139,4 @@ $(TOOLS)/%: tools/go.mod tools/go.sum
 	@CGO_ENABLED=0 $(GO) -C tools build -trimpath -o "$(CURDIR)/$@" $(PKG)
 
 clean: ## Remove what was built and installed
-	rm -rf bin tools/node_modules
+	rm -rf bin dist tools/node_modules
