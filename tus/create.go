@@ -113,7 +113,7 @@ func (h *Handler) draft(ctx context.Context, c *creation) (Upload, []Upload, err
 	now := h.opt.Now()
 	u := Upload{
 		ID: NewID(), Birth: newBirth(), Length: c.length, Metadata: c.metadata, Concat: c.concat,
-		Created: now, Digest: newDigest(h.opt.SHA256 && c.concat.Role != Final).state(),
+		Created: now, NextSlot: 1, Digest: newDigest(h.opt.SHA256 && c.concat.Role != Final).state(),
 	}
 	if b := c.body; b != nil {
 		if room := h.room(&u); room != Unknown && b.size > room {

@@ -7,8 +7,8 @@ import "time"
 type Epoch uint64
 
 // Slots is a run of numbers, [First, First+N), that belongs to one lease alone and is never granted again
-// once a piece may carry it. Storage drivers name pieces after slots (S3 part numbers, Azure block ids), so that a
-// writer that wakes up late can only write names that nobody relies on.
+// once a piece may carry it. An upload's first is 1, as S3 numbers parts. Storage drivers name pieces after slots (S3 part
+// numbers, Azure block ids), so that a writer that wakes up late can only write names that nobody relies on.
 type Slots struct{ First, N uint32 }
 
 // End returns the first slot after the run.

@@ -11,6 +11,7 @@ import (
 var (
 	errNoSession = errors.New("the session is gone: completed or removed")
 	errNoSlots   = errors.New("the lease has no slot left")
+	errSlotZero  = errors.New("slot 0: parts are numbered from 1 up")
 	errNoTail    = errors.New("a tail is gone: a newer lease took it into a part")
 )
 
@@ -74,7 +75,10 @@ func (a *appender) run(ctx context.Context, r io.Reader) error {
 	for {
 		room := a.cursor.Part - a.tail - len(a.buf)
 		if room == 0 {
-			if a.next == a.lease.Slots.End() {
+			switch a.next {
+			case 0:
+				return errSlotZero
+			case a.lease.Slots.End():
 				return errors.Join(a.flush(), errNoSlots)
 			}
 			if err := a.putPart(); err != nil {
