@@ -133,6 +133,8 @@ func (a *appender) run(ctx context.Context, r io.Reader) error {
 // takeSlot makes sure that there is a number for a part. The last one is Complete's.
 func (a *appender) takeSlot() error {
 	switch {
+	case a.next == 0:
+		return errZero
 	case a.next >= maxNumber:
 		return errNumbers
 	case a.next >= a.lease.Slots.End():

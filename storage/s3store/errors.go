@@ -17,6 +17,7 @@ import (
 var (
 	errGone    = fmt.Errorf("%w: the upload was removed", tus.ErrSuperseded)
 	errSlots   = errors.New("the lease has no slot left")
+	errZero    = errors.New("slot 0: S3 numbers parts from 1 up")
 	errPart    = fmt.Errorf("%w: a part is missing", tus.ErrCorrupt)
 	errNumbers = fmt.Errorf("%w: S3's part numbers are used up", tus.ErrNoSpace)
 )
