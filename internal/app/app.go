@@ -25,6 +25,9 @@ type App struct {
 // Options are what a program may add to a Config. Nil and zero mean the default.
 type Options struct {
 	Log *slog.Logger // default: slog.Default()
+	// What a platform does, and no setting can change: see the fields of the same names in [tus.Options].
+	NoTrailers bool
+	Origin     func(*http.Request) string
 }
 
 // New returns the server over state and storage, which stay the caller's to close. It costs no call to either.
@@ -32,12 +35,16 @@ func New(c Config, state tus.State, storage tus.Storage, opt *Options) (*App, er
 	if err := c.Check(); err != nil {
 		return nil, err
 	}
-	a := &App{cfg: c, log: slog.Default()}
-	if opt != nil && opt.Log != nil {
-		a.log = opt.Log
+	var o Options
+	if opt != nil {
+		o = *opt
 	}
+	if o.Log == nil {
+		o.Log = slog.Default()
+	}
+	a := &App{cfg: c, log: o.Log}
 	var err error
-	if a.uploads, err = tus.NewHandler(state, storage, c.handlerOptions(a.log)); err != nil {
+	if a.uploads, err = tus.NewHandler(state, storage, c.handlerOptions(o)); err != nil {
 		return nil, fmt.Errorf("app: %w", err)
 	}
 	a.cfg.BasePath = strings.TrimSuffix(c.BasePath, "/") + "/"
@@ -47,7 +54,7 @@ func New(c Config, state tus.State, storage tus.Storage, opt *Options) (*App, er
 
 // handlerOptions translates the settings into the engine's words. Zero means the default there, so that settings for
 // which zero has a meaning of its own are moved out of its way.
-func (c Config) handlerOptions(log *slog.Logger) *tus.Options {
+func (c Config) handlerOptions(o Options) *tus.Options {
 	maxAge := c.CORSMaxAge
 	if maxAge == 0 {
 		maxAge = -1
@@ -70,7 +77,7 @@ func (c Config) handlerOptions(log *slog.Logger) *tus.Options {
 			Disable: c.DisableCORS, AllowOrigins: c.CORSAllowOrigin, AllowCredentials: c.CORSAllowCredentials,
 			AllowHeaders: c.CORSAllowHeaders, ExposeHeaders: c.CORSExposeHeaders, MaxAge: maxAge,
 		},
-		Log: log,
+		NoTrailers: o.NoTrailers, Origin: o.Origin, Log: o.Log,
 	}
 }
 

@@ -28,15 +28,21 @@ var allowed = map[string][]string{
 
 	"internal/app": {"tus"}, // no store and no command line: functions link it
 	"internal/app/backend": {
-		"tus", "internal/app", "state/memstate", "state/sqlitestate", "storage/filestore",
+		"tus", "internal/app", "internal/app/awsbackend", "state/memstate", "state/sqlitestate", "storage/filestore",
 	},
-	"internal/arch":      {},
-	"internal/prototest": {"tus", "state/memstate", "storage/memstore", "github.com/google/go-cmp/"},
-	"internal/bench":     {},                                // benchmarks alone
-	"internal/load":      {},                                // a load for any tus server: it knows them by HTTP only
-	"internal/e2e":       {},                                // black-box: it knows the server by HTTP only
-	"internal/servers":   {"github.com/aws/aws-sdk-go-v2/"}, // real servers: processes and ports, and a client of the one with keys
+	"internal/app/awsbackend": {"internal/app", "state/dynamostate", "storage/s3store", "github.com/aws/aws-sdk-go-v2/"},
+	"internal/arch":           {},
+	"internal/prototest":      {"tus", "state/memstate", "storage/memstore", "github.com/google/go-cmp/"},
+	"internal/bench":          {},                                // benchmarks alone
+	"internal/deploy":         {},                                // reads the templates, for tests
+	"internal/lambdazip":      {},                                // packs the function for AWS
+	"internal/load":           {},                                // a load for any tus server: it knows them by HTTP only
+	"internal/e2e":            {},                                // black-box: it knows the server by HTTP only
+	"internal/servers":        {"github.com/aws/aws-sdk-go-v2/"}, // real servers: processes and ports, and a client of the one with keys
 
+	"functions/lambda": {
+		"tus", "internal/app", "internal/app/awsbackend", "github.com/aws/aws-lambda-go/", "github.com/awslabs/aws-lambda-go-api-proxy/core",
+	},
 	"cmd/fileloft": {"internal/app", "internal/app/backend", "github.com/alecthomas/kong"},
 }
 
@@ -94,17 +100,27 @@ func TestNothingUsesCgo(t *testing.T) {
 	}
 }
 
-// clouds are the roots of the clouds' client libraries.
-var clouds = []string{
-	"github.com/aws/", "cloud.google.com/", "google.golang.org/", "github.com/Azure/", "github.com/AzureAD/",
+// The roots of the clouds' client libraries.
+var (
+	amazon = []string{"github.com/aws/", "github.com/awslabs/"}
+	google = []string{"cloud.google.com/", "google.golang.org/"}
+	azure  = []string{"github.com/Azure/", "github.com/AzureAD/"}
+	clouds = slices.Concat(amazon, google, azure)
+)
+
+// tests are what belongs into no program that is shipped.
+var tests = []string{
+	"testing", "net/http/httptest", module + "/state/statetest", module + "/storage/storetest", module + "/internal/prototest",
 }
 
 // denied lists what must not be linked into a binary, however it would get there.
 var denied = map[string][]string{
-	"cmd/fileloft": append([]string{
-		"testing", "net/http/httptest", module + "/state/statetest", module + "/storage/storetest", module + "/internal/prototest",
-	}, clouds...),
-	"internal/load": clouds,
+	"cmd/fileloft": slices.Concat(tests, google, azure),
+	"functions/lambda": slices.Concat(tests, google, azure, []string{
+		"modernc.org/", module + "/internal/app/backend", module + "/state/sqlitestate", module + "/storage/filestore",
+	}),
+	"internal/lambdazip": clouds,
+	"internal/load":      clouds,
 }
 
 func TestBinariesLinkNothingThatIsDenied(t *testing.T) {
