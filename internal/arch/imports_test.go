@@ -35,6 +35,7 @@ var allowed = map[string][]string{
 	"internal/prototest":      {"tus", "state/memstate", "storage/memstore", "github.com/google/go-cmp/"},
 	"internal/bench":          {},                                // benchmarks alone
 	"internal/deploy":         {},                                // reads the templates, for tests
+	"internal/lambdagate":     {"internal/servers"},              // Lambda and its doors on this machine, for tests and by hand
 	"internal/lambdazip":      {},                                // packs the function for AWS
 	"internal/load":           {},                                // a load for any tus server: it knows them by HTTP only
 	"internal/e2e":            {},                                // black-box: it knows the server by HTTP only
@@ -119,8 +120,9 @@ var denied = map[string][]string{
 	"functions/lambda": slices.Concat(tests, google, azure, []string{
 		"modernc.org/", module + "/internal/app/backend", module + "/state/sqlitestate", module + "/storage/filestore",
 	}),
-	"internal/lambdazip": clouds,
-	"internal/load":      clouds,
+	"internal/lambdagate": {"internal/servers"}, // Lambda and its doors on this machine, for tests and by hand
+	"internal/lambdazip":  clouds,
+	"internal/load":       clouds,
 }
 
 func TestBinariesLinkNothingThatIsDenied(t *testing.T) {

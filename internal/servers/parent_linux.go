@@ -6,17 +6,13 @@ import (
 	"syscall"
 )
 
-// DieWithParent makes the process that cmd will be die with this one, also when this one is killed or times out: nothing that a
-// test started is left behind. The kernel means the thread that starts it: see prctl(2), PR_SET_PDEATHSIG.
-func DieWithParent(cmd *exec.Cmd) {
+// dieWithParent has the kernel kill the process that cmd will be when this one ends. The kernel means the thread that starts
+// it: see prctl(2), PR_SET_PDEATHSIG. So the goroutine keeps its thread until it calls the returned function.
+func dieWithParent(cmd *exec.Cmd) (free func()) {
 	if cmd.SysProcAttr == nil {
 		cmd.SysProcAttr = &syscall.SysProcAttr{}
 	}
 	cmd.SysProcAttr.Pdeathsig = syscall.SIGKILL
-}
-
-// keepThread ties the goroutine to its thread until the returned function is called.
-func keepThread() func() {
 	runtime.LockOSThread()
 	return runtime.UnlockOSThread
 }

@@ -4,7 +4,5 @@ package servers
 
 import "os/exec"
 
-// DieWithParent does nothing here: only Linux can tie one process to another.
-func DieWithParent(*exec.Cmd) {}
-
-func keepThread() func() { return func() {} }
+// dieWithParent does nothing here: only Linux can tie one process to another.
+func dieWithParent(*exec.Cmd) (free func()) { return func() {} }

@@ -25,7 +25,7 @@ type Process struct {
 	Addr string // host and port
 
 	stop  context.CancelFunc
-	ended chan struct{}
+	ended <-chan struct{}
 	out   log
 }
 
@@ -49,11 +49,10 @@ func launch(ctx context.Context, path string, args func(host, port string) []str
 		return nil, err
 	}
 	ctx, stop := context.WithCancel(ctx)
-	p := &Process{Addr: addr, stop: stop, ended: make(chan struct{})}
+	p := &Process{Addr: addr, stop: stop}
 	cmd := exec.CommandContext(ctx, path, args(host, port)...)
 	cmd.Stdout, cmd.Stderr = &p.out, &p.out
-	DieWithParent(cmd)
-	if err := run(cmd, p.ended); err != nil {
+	if p.ended, err = Start(cmd); err != nil {
 		stop()
 		return nil, err
 	}
@@ -64,19 +63,20 @@ func launch(ctx context.Context, path string, args func(host, port string) []str
 	return p, nil
 }
 
-// run starts cmd, and closes ended when it has ended.
-func run(cmd *exec.Cmd, ended chan<- struct{}) error {
-	started := make(chan error)
+// Start starts cmd, such that on Linux it dies with this program, also when this one is killed or times out: nothing that a
+// test started is left behind. It waits for cmd by itself, and closes ended then.
+func Start(cmd *exec.Cmd) (ended <-chan struct{}, err error) {
+	done, started := make(chan struct{}), make(chan error)
 	go func() {
-		defer close(ended)
-		defer keepThread()() // the kernel takes the thread for the parent: it must live as long as the process
+		defer close(done)
+		defer dieWithParent(cmd)()
 		err := cmd.Start()
 		started <- err
 		if err == nil {
-			_ = cmd.Wait() // killed, or it says why in its log
+			_ = cmd.Wait() // killed, or it says why where it logs
 		}
 	}()
-	return <-started
+	return done, <-started
 }
 
 // Stop kills the server and waits for its end. It may be called twice.
