@@ -120,9 +120,8 @@ var denied = map[string][]string{
 	"functions/lambda": slices.Concat(tests, google, azure, []string{
 		"modernc.org/", module + "/internal/app/backend", module + "/state/sqlitestate", module + "/storage/filestore",
 	}),
-	"internal/lambdagate": {"internal/servers"}, // Lambda and its doors on this machine, for tests and by hand
-	"internal/lambdazip":  clouds,
-	"internal/load":       clouds,
+	"internal/lambdazip": clouds,
+	"internal/load":      clouds,
 }
 
 func TestBinariesLinkNothingThatIsDenied(t *testing.T) {
