@@ -21,7 +21,7 @@ const (
 // step runs one call to the State until its outcome is known, repeating it with the same nonce. It goes on
 // when the client is gone: a step that may have been taken has to be known.
 func step[T any](ctx context.Context, call func(ctx context.Context) (T, error)) (T, error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stateTimeout)
+	ctx, cancel := toCommit(ctx, stateTimeout)
 	defer cancel()
 	wait := 25 * time.Millisecond
 	for try := 1; ; try++ {
@@ -85,7 +85,10 @@ func (h *Handler) acquire(ctx context.Context, id ID, offset int64, slots uint32
 			d = min(d, rest+time.Millisecond)
 		}
 		if !pause(ctx, d) {
-			return Lease{}, context.Cause(ctx)
+			if err := context.Cause(ctx); !errors.Is(err, errOutOfTime) {
+				return Lease{}, err
+			}
+			return Lease{}, held // the platform's patience is at its end, which is as good as ours
 		}
 		wait = min(2*wait, 500*time.Millisecond)
 	}
@@ -131,6 +134,8 @@ type hold struct {
 func (h *Handler) keep(ctx context.Context, l Lease, lost context.CancelCauseFunc) *hold {
 	k := &hold{h: h, lease: l, lost: lost}
 	every := h.opt.LeaseTTL / 3
+	k.mu.Lock() // renew uses the timer, and may run before this returns
+	defer k.mu.Unlock()
 	k.timer = time.AfterFunc(every, func() { k.renew(ctx, every) })
 	return k
 }
