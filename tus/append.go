@@ -79,6 +79,8 @@ func (h *Handler) interrupted(err error) error {
 		return refuse(codeShuttingDown, "the server is shutting down; what has arrived is kept").because(err)
 	case errors.Is(err, errStalled):
 		return refuse(codeStalled, "no bytes came for too long; what has arrived is kept").because(err)
+	case errors.Is(err, errOutOfTime):
+		return refuse(codeOutOfTime, "the platform ends this request before all could be stored; what is stored so far is kept").because(err)
 	case errors.Is(err, errLost):
 		return refuse(codeLocked, faultLocked.text).because(err)
 	}

@@ -102,6 +102,8 @@ func (p *pump) run(ctx context.Context, src io.Reader, idle time.Duration) {
 		select {
 		case buf = <-p.free:
 		case <-ctx.Done():
+		}
+		if ctx.Err() != nil { // asked for itself: of two that are ready, select takes any
 			p.full <- pumped{err: context.Cause(ctx)}
 			return
 		}

@@ -37,7 +37,7 @@ func (h *Handler) settle(ctx context.Context, l Lease) (Upload, error) {
 // finish puts the object of a sealed upload in place, asks and tells the hooks, and commits that it is done. Every
 // step can be repeated: whoever finds the record Sealed begins again at the first.
 func (h *Handler) finish(ctx context.Context, l Lease) (Upload, error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), h.opt.StoreTimeout)
+	ctx, cancel := toStore(ctx, h.opt.StoreTimeout)
 	defer cancel()
 	k := h.keep(ctx, l, func(error) {})
 	var next Upload
@@ -182,7 +182,7 @@ func (h *Handler) doom(ctx context.Context, l Lease) (Lease, error) {
 // remove takes a doomed upload's bytes away, tells the hook, and deletes the record, in this order: while there is
 // a record, somebody comes back to it.
 func (h *Handler) remove(ctx context.Context, l Lease) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), h.opt.StoreTimeout)
+	ctx, cancel := toStore(ctx, h.opt.StoreTimeout)
 	defer cancel()
 	k := h.keep(ctx, l, func(error) {})
 	err := guard(func() error { return h.storage.Remove(ctx, l) })

@@ -55,7 +55,16 @@ func NewHandler(state State, storage Storage, opt *Options) (*Handler, error) {
 }
 
 // ServeHTTP answers one request. It wants the path as the client sent it, BasePath included.
+//
+// A deadline of the request's context is taken for the time at which the platform ends the request, whatever it does.
+// Bytes are taken in until a reserve before it, of 3 s or a quarter of the time; then those that are there are
+// committed, and the answer tells the offset. What is not done by then is for the next request or Sweep.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if _, ok := r.Context().Deadline(); ok {
+		ctx, cancel := withReserve(r.Context())
+		defer cancel()
+		r = r.WithContext(ctx)
+	}
 	x := &exchange{h: h, w: w, r: r, id: requestID(r)}
 	w.Header().Set("X-Request-ID", x.id)
 	defer func() {

@@ -130,7 +130,7 @@ func (a *appending) receive(ctx context.Context) (Upload, error) {
 	if rc.NextSlot < lease.Slots.First { // a receipt that says nothing: any slot may have been touched
 		next.NextSlot = lease.Slots.End()
 	}
-	keep, err := a.judge(rc, err)
+	keep, err := a.judge(ctx, rc, err)
 	if !keep || rc.N == 0 {
 		return next, err
 	}
@@ -148,7 +148,7 @@ func (a *appending) receive(ctx context.Context) (Upload, error) {
 }
 
 // judge decides whether the bytes of a receipt count, and with what the request ends, if it does.
-func (a *appending) judge(rc Receipt, err error) (bool, error) {
+func (a *appending) judge(ctx context.Context, rc Receipt, err error) (bool, error) {
 	in := a.in
 	if in.over() && errors.Is(in.err, errOverlong) {
 		if a.limited {
@@ -164,6 +164,8 @@ func (a *appending) judge(rc Receipt, err error) (bool, error) {
 		if err == nil || errors.Is(err, in.err) || !errors.Is(err, ErrNoSpace) {
 			err = a.h.interrupted(a.ended())
 		}
+	case outOfTime(ctx, err):
+		err = a.h.interrupted(fmt.Errorf("%w: %w", errOutOfTime, err))
 	case err == nil && a.verify != nil && in.over():
 		if err := a.verify.check(); err != nil {
 			return false, err
@@ -175,7 +177,7 @@ func (a *appending) judge(rc Receipt, err error) (bool, error) {
 // ended says why the body ended before its end.
 func (a *appending) ended() error {
 	err := a.in.err
-	for _, ours := range []error{errNewer, errDraining, errStalled, errLost} {
+	for _, ours := range []error{errNewer, errDraining, errStalled, errLost, errOutOfTime} {
 		if errors.Is(err, ours) {
 			return err
 		}
@@ -184,9 +186,13 @@ func (a *appending) ended() error {
 }
 
 // storing returns a context for Append that does not end with the client, but does when the storage itself stands
-// still for StoreTimeout, and wires the intake to it.
+// still for StoreTimeout or the platform's time is nearly over, and wires the intake to it.
 func (h *Handler) storing(ctx context.Context, in *intake, k *hold) (context.Context, func()) {
 	sctx, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	stop := func() {}
+	if t, ok := termOf(ctx); ok {
+		sctx, stop = context.WithDeadline(sctx, t.storeBy())
+	}
 	watchdog := time.AfterFunc(h.opt.StoreTimeout, func() { cancel(ErrUnavailable) })
 	in.asked = func() { watchdog.Reset(h.opt.StoreTimeout) }
 	in.reading = func(waits bool) {
@@ -199,6 +205,7 @@ func (h *Handler) storing(ctx context.Context, in *intake, k *hold) (context.Con
 	}
 	return sctx, func() {
 		watchdog.Stop()
+		stop()
 		cancel(nil)
 		in.asked, in.reading = func() {}, func(bool) {}
 	}

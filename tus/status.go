@@ -1,6 +1,7 @@
 package tus
 
 import (
+	"context"
 	"errors"
 	"net/http"
 )
@@ -36,6 +37,7 @@ const (
 	codeCorrupt      code = "corrupt"
 	codeUnavailable  code = "unavailable"
 	codeShuttingDown code = "shutting-down"
+	codeOutOfTime    code = "out-of-time"
 	codeNoSpace      code = "no-space"
 )
 
@@ -67,6 +69,7 @@ var status = map[code]int{
 	codeCorrupt:      http.StatusInternalServerError,
 	codeUnavailable:  http.StatusServiceUnavailable,
 	codeShuttingDown: http.StatusServiceUnavailable,
+	codeOutOfTime:    http.StatusServiceUnavailable,
 	codeNoSpace:      http.StatusInsufficientStorage,
 }
 
@@ -129,7 +132,7 @@ func asFault(err error) *fault {
 		return refuse(codeNoSpace, "the storage is full; what is stored so far is kept").because(err)
 	case errors.Is(err, ErrCorrupt):
 		return refuse(codeCorrupt, "the storage does not hold what was sent; upload it anew").because(err)
-	case errors.Is(err, ErrUnavailable):
+	case errors.Is(err, ErrUnavailable), errors.Is(err, context.DeadlineExceeded):
 		return refuse(codeUnavailable, "the service cannot reach its storage; try again soon").because(err)
 	}
 	return refuse(codeInternal, "something went wrong on the server; the request id tells which entry in its log").because(err)

@@ -18,9 +18,12 @@ type SweepReport struct {
 
 // Sweep finishes what requests could not: it removes expired uploads, completes sealed ones, delivers owed events and
 // collects stray pieces. It may run at any time, in several processes at once; killed at any point, the next one goes on.
+// Where ctx has a deadline it ends a little before it, with ctx's error and a report of what is done by then.
 // It needs a State that is a [DueLister]. Its cost is proportional to what is due, not to what there is.
 func (h *Handler) Sweep(ctx context.Context) (SweepReport, error) {
 	var r SweepReport
+	ctx, cancel := withReserve(ctx)
+	defer cancel()
 	due, ok := ability[DueLister](h.state)
 	if !ok {
 		return r, errors.New("tus: this State cannot list what is due, so there is nothing to sweep by")

@@ -1,6 +1,7 @@
 package tus
 
 import (
+	"errors"
 	"net/http"
 	"strconv"
 	"strings"
@@ -183,6 +184,9 @@ func (t tus1) append(x *exchange, id ID) error {
 		return err
 	}
 	u, err := x.h.append(x.r.Context(), id, offset, length, b)
+	if f, ok := errors.AsType[*fault](err); ok && f.code == codeOutOfTime && u.Offset > offset {
+		err = nil // not all, but some: the offset says how far, and the client goes on from there at once
+	}
 	if err != nil {
 		return err
 	}
@@ -212,7 +216,7 @@ func (tus1) fault(x *exchange, f *fault) {
 	switch f.code {
 	case codeVersion:
 		hd.Set("Tus-Version", tusVersion)
-	case codeLocked, codeUnavailable, codeShuttingDown:
+	case codeLocked, codeUnavailable, codeShuttingDown, codeOutOfTime:
 		hd.Set("Retry-After", "1")
 	case codeOffset:
 		hd.Set("Upload-Offset", strconv.FormatInt(f.offset, 10))

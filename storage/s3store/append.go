@@ -158,6 +158,9 @@ func (a *appender) flush(ctx context.Context) error {
 	if a.buf.n == 0 || a.stopped() {
 		return nil
 	}
+	if err := inTime(ctx, a.buf.n); err != nil {
+		return err
+	}
 	st := &step{n: a.n + a.buf.n, part: a.work.Part}
 	chunks := a.buf.take()
 	defer chunks.release()
@@ -185,6 +188,9 @@ func (a *appender) flush(ctx context.Context) error {
 // putPart sends the tails and the buffer on their way as the next part.
 func (a *appender) putPart(ctx context.Context) error {
 	u := &a.lease.Upload
+	if err := inTime(ctx, a.tail+a.buf.n); err != nil {
+		return err
+	}
 	if a.work.Session == "" {
 		id, err := a.s.begin(ctx, u)
 		if err != nil {
