@@ -41,6 +41,21 @@ func number(hd http.Header, name string) (n int64, present bool, err error) {
 	return n, true, nil
 }
 
+// uploadLimit tells what one upload and one request may carry, as a dictionary of structured fields (RFC 9651). Its
+// name and keys are those of draft-ietf-httpbis-resumable-upload; clients of tus 1.0.0 may read it too.
+func uploadLimit(hd http.Header, o *Options) {
+	var list []string
+	if o.MaxSize > 0 {
+		list = append(list, "max-size="+strconv.FormatInt(o.MaxSize, 10))
+	}
+	if o.MaxChunk > 0 {
+		list = append(list, "max-append-size="+strconv.FormatInt(o.MaxChunk, 10))
+	}
+	if len(list) > 0 {
+		hd.Set("Upload-Limit", strings.Join(list, ", "))
+	}
+}
+
 // expires says when an unfinished upload will be gone.
 func expires(hd http.Header, u *Upload) {
 	if !u.Expires.IsZero() {

@@ -7,13 +7,13 @@ import (
 
 // SweepReport counts what a Sweep did, in uploads.
 type SweepReport struct {
-	Expired   int // removed because their time was over
-	Completed int // sealed before, now in place
-	Removed   int // doomed before, now gone
-	Delivered int // owed events delivered
-	Collected int // with stray pieces and no record; the pieces were removed
-	Busy      int // due, but in use by a request
-	Failed    int // due, but an error came in between; it is in the log
+	Expired   int `json:"expired"`   // removed because their time was over
+	Completed int `json:"completed"` // sealed before, now in place
+	Removed   int `json:"removed"`   // doomed before, now gone
+	Delivered int `json:"delivered"` // owed events delivered
+	Collected int `json:"collected"` // with stray pieces and no record; the pieces were removed
+	Busy      int `json:"busy"`      // due, but in use by a request
+	Failed    int `json:"failed"`    // due, but an error came in between; it is in the log
 }
 
 // Sweep finishes what requests could not: it removes expired uploads, completes sealed ones, delivers owed events and

@@ -34,6 +34,7 @@ func (tus1) options(x *exchange) {
 	if o.MaxSize > 0 {
 		hd.Set("Tus-Max-Size", strconv.FormatInt(o.MaxSize, 10))
 	}
+	uploadLimit(hd, o)
 	if !o.DisableChecksum {
 		hd.Set("Tus-Checksum-Algorithm", strings.Join(checksumNames, ","))
 	}
@@ -218,6 +219,8 @@ func (tus1) fault(x *exchange, f *fault) {
 		hd.Set("Tus-Version", tusVersion)
 	case codeLocked, codeUnavailable, codeShuttingDown, codeOutOfTime:
 		hd.Set("Retry-After", "1")
+	case codeTooLarge, codeChunk:
+		uploadLimit(hd, &x.h.opt)
 	case codeOffset:
 		hd.Set("Upload-Offset", strconv.FormatInt(f.offset, 10))
 	}

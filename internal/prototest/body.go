@@ -176,14 +176,18 @@ func testC14(t *testing.T, x *suite) {
 }
 
 func testMaxChunk(t *testing.T, x *suite) {
-	s := x.with(t, tus.Options{MaxChunk: 1000})
+	s := x.with(t, tus.Options{MaxChunk: 1000, MaxSize: 5000})
+	const limit = "max-size=5000, max-append-size=1000"
+	s.do(t, "OPTIONS", s.URL, nil).want(t, 204).header(t, "Upload-Limit", limit)
+	s.post(t, nil, "Upload-Length", "5001").want(t, 413).header(t, "Upload-Limit", limit)
 	want := data(1500)
 	url := s.create(t, 1500)
-	a := s.patch(t, url, 0, want).want(t, 413)
+	a := s.patch(t, url, 0, want).want(t, 413).header(t, "Upload-Limit", limit)
 	if !strings.Contains(string(a.Body), "1000") {
 		t.Errorf("%s: %q does not name the size of a chunk", a.what, a.Body)
 	}
 	s.at(t, url, 0)
+	x.std().do(t, "OPTIONS", x.std().URL, nil).want(t, 204).header(t, "Upload-Limit", "")
 	a = s.post(t, want, "Upload-Length", "1500", "Content-Type", octets).want(t, 413).header(t, "Location", "")
 	if !strings.Contains(string(a.Body), "1000") {
 		t.Errorf("%s: %q does not name the size of a chunk", a.what, a.Body)
