@@ -16,7 +16,8 @@
 // # What it costs
 //
 // Starting sends nothing: the clients are made with the process, connections with the first request that needs them. Nothing
-// is remembered between invocations but connections. An event is decoded once, and its body once more from base64.
+// is remembered between invocations but connections. An event's body
+// is decoded from where it stands in the event, once.
 //
 // # The adapter
 //

@@ -6,8 +6,7 @@ import (
 	"fmt"
 )
 
-// An event is any of the events that the function knows, decoded in one pass: of the five or six megabytes that one
-// may have, nearly all are the body.
+// An event is any of the events that the function knows.
 type event struct {
 	// All doors.
 	Headers         map[string]string `json:"headers"`
@@ -33,6 +32,8 @@ type event struct {
 	Source     string `json:"source"`
 	DetailType string `json:"detail-type"`
 	Action     string `json:"action"`
+
+	cut []byte // the body, where it was cut out before decoding
 }
 
 type requestContext struct {
@@ -65,8 +66,8 @@ const (
 
 // parse decodes an event and says by which door it came.
 func parse(payload []byte) (*event, door, error) {
-	e := new(event)
-	if err := json.Unmarshal(payload, e); err != nil {
+	e, err := decode(payload)
+	if err != nil {
 		return nil, unknown, fmt.Errorf("the event is not understood: %w", err)
 	}
 	d := e.door()
@@ -74,6 +75,21 @@ func parse(payload []byte) (*event, door, error) {
 		return nil, unknown, errors.New(`the event is of no kind that is known here: HTTP API, REST API, Function URL, load balancer, schedule, or {"action": "sweep"}`)
 	}
 	return e, d, nil
+}
+
+func decode(payload []byte) (*event, error) {
+	e := new(event)
+	rest, body := cutBody(payload)
+	err := json.Unmarshal(rest, e)
+	if body == nil {
+		return e, err
+	}
+	if e.Body != cutMark {
+		*e = event{}
+		return e, json.Unmarshal(payload, e)
+	}
+	e.Body, e.cut = "", body
+	return e, err
 }
 
 func (e *event) door() door {

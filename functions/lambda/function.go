@@ -42,7 +42,7 @@ func (f *function) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 // serve hands a request to the handler, and its answer back in the form that the door wants.
 func (f *function) serve(ctx context.Context, e *event, d door) ([]byte, error) {
 	r, err := e.request(ctx, d, f.base)
-	e.Body = "" // decoded
+	e.Body, e.cut = "", nil // decoded
 	answer := func(w http.ResponseWriter) {
 		if err == nil {
 			f.answer(w, r)

@@ -3,8 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"encoding/base64"
-	"errors"
 	"io"
 	"net/http"
 	"net/url"
@@ -12,11 +10,6 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/awslabs/aws-lambda-go-api-proxy/core"
-)
-
-var (
-	errBase64 = errors.New("invalid-body: the body is not the base64 that the gateway says it is")
-	errText   = errors.New("changed-body: the gateway passes bodies on as text, which changes them: set the API's binary media types to */*")
 )
 
 // request makes the request that the client sent out of an event.
@@ -77,26 +70,6 @@ func (e *event) putHeaders(r *http.Request) {
 	if id := e.RequestContext.RequestID; id != "" && r.Header.Get("X-Request-Id") == "" {
 		r.Header.Set("X-Request-Id", id) // the one that the gateway's own log has
 	}
-}
-
-// body returns the bytes that the client sent.
-//
-// A gateway hands bodies over as base64, but for those that it takes for text. A REST API without binary media types takes all
-// for text, and puts U+FFFD in the place of what is not: such bytes must not be stored. ASCII comes through unharmed.
-func (e *event) body() ([]byte, error) {
-	if e.IsBase64Encoded {
-		b, err := base64.StdEncoding.DecodeString(e.Body)
-		if err != nil {
-			return nil, errBase64
-		}
-		return b, nil
-	}
-	for i := range len(e.Body) {
-		if e.Body[i] >= 0x80 {
-			return nil, errText
-		}
-	}
-	return []byte(e.Body), nil
 }
 
 // place returns the path as the handler knows it, below base, and the public origin: scheme, host, and what of the path the

@@ -187,7 +187,9 @@ func testMaxChunk(t *testing.T, x *suite) {
 		t.Errorf("%s: %q does not name the size of a chunk", a.what, a.Body)
 	}
 	s.at(t, url, 0)
-	x.std().do(t, "OPTIONS", x.std().URL, nil).want(t, 204).header(t, "Upload-Limit", "")
+	if free := x.std(); free.Caps.MaxBody == 0 {
+		free.do(t, "OPTIONS", free.URL, nil).want(t, 204).header(t, "Upload-Limit", "")
+	}
 	a = s.post(t, want, "Upload-Length", "1500", "Content-Type", octets).want(t, 413).header(t, "Location", "")
 	if !strings.Contains(string(a.Body), "1000") {
 		t.Errorf("%s: %q does not name the size of a chunk", a.what, a.Body)
