@@ -60,7 +60,7 @@ func BenchmarkPatchOf4MiB(b *testing.B) {
 	b.SetBytes(size)
 	b.ReportAllocs()
 	b.ResetTimer()
-	for i := 0; i < b.N; i++ {
+	for i := range b.N {
 		r := call(event("PATCH", path, body, map[string]string{
 			"Tus-Resumable": "1.0.0", "Upload-Offset": strconv.Itoa(i * size), "Content-Type": "application/offset+octet-stream",
 		}))
