@@ -55,6 +55,12 @@ func TestKilled(t *testing.T) {
 
 func testKilled(t *testing.T, c *client, size int64) {
 	s := serve(t, t.TempDir(), "FILELOFT_FS_SYNC=off")
+	s.holds(t, uploadKilled(t, s, c, size), source(t, size))
+}
+
+// uploadKilled uploads a file while the server is killed and started again three times, and returns the upload's URL.
+func uploadKilled(t *testing.T, s *server, c *client, size int64) string {
+	t.Helper()
 	p := startProxy(t, s.addr)
 	kills := 0
 	var kill func(*link)
@@ -71,6 +77,6 @@ func testKilled(t *testing.T, c *client, size int64) {
 	if kills == 0 {
 		t.Error("the server was not killed: the test tested nothing")
 	}
-	s.holds(t, url, source(t, size))
 	t.Logf("%d bytes, killed %d times, %.2f times the bytes sent", size, kills, float64(p.up.Load())/float64(size))
+	return url
 }
