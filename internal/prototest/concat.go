@@ -136,7 +136,9 @@ func testN2(t *testing.T, x *suite) {
 		}
 	}
 	s.post(t, nil, "Upload-Concat", "partial").want(t, 400) // no length
-	s.post(t, nil, "Upload-Concat", "partial", "Upload-Concat", "final;"+a, "Upload-Length", "5").want(t, 400)
+	if !s.Caps.OneValue {
+		s.post(t, nil, "Upload-Concat", "partial", "Upload-Concat", "final;"+a, "Upload-Length", "5").want(t, 400)
+	}
 	s.holds(t, s.location(t, s.final(t, []string{a, a, a}).want(t, 201)), []byte("hellohellohello"))
 }
 

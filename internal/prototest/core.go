@@ -228,7 +228,9 @@ func testC9(t *testing.T, x *suite) {
 		s.at(t, url, 5)
 		s.post(t, nil, "Upload-Length", bad).want(t, 400).header(t, "Location", "")
 	}
-	s.do(t, "PATCH", url, "xxxxx", "Content-Type", octets, "Upload-Offset", "5", "Upload-Offset", "0").want(t, 400)
+	if !s.Caps.OneValue {
+		s.do(t, "PATCH", url, "xxxxx", "Content-Type", octets, "Upload-Offset", "5", "Upload-Offset", "0").want(t, 400)
+	}
 	s.at(t, url, 5)
 	deferred := s.create(t, -1)
 	for _, bad := range badNumbers {

@@ -70,6 +70,9 @@ func testCR4(t *testing.T, x *suite) {
 		{"Upload-Offset", "5"},
 		{"Upload-Length", "x", "Upload-Defer-Length", "1"},
 	} {
+		if s.Caps.OneValue && len(h) == 4 && h[0] == h[2] {
+			continue
+		}
 		s.post(t, nil, h...).want(t, 400).header(t, "Location", "")
 	}
 }

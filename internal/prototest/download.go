@@ -33,6 +33,9 @@ func (s *Server) named(t testing.TB, b []byte, name, typ string) string {
 func testGet(t *testing.T, x *suite) {
 	s := x.std()
 	for _, n := range []int{0, 1, 1000, 3 << 20} {
+		if s.Caps.MaxBody > 0 && int64(n) > s.Caps.MaxBody {
+			continue
+		}
 		want := data(n)
 		url := s.upload(t, want)
 		a := s.do(t, "GET", url, nil, "Tus-Resumable", "").want(t, 200)
@@ -146,7 +149,10 @@ func testGetDisposition(t *testing.T, x *suite) {
 		if err != nil || kind != c.disposition || params["filename"] != c.name {
 			t.Errorf("%q, %s: Content-Disposition %q: %s %q, %v, want %s", c.name, c.typ, value, kind, params["filename"], err, c.disposition)
 		}
-		a.header(t, "X-Evil", "").header(t, "X-Content-Type-Options", "nosniff")
+		a.header(t, "X-Evil", "")
+		if a.Header.Get("X-Redirected") == "" { // a store sends no such header of ours
+			a.header(t, "X-Content-Type-Options", "nosniff")
+		}
 	}
 	a := s.do(t, "GET", s.upload(t, []byte("hello")), nil).want(t, 200)
 	if ct := a.Header.Get("Content-Type"); ct != "application/octet-stream" || !strings.HasPrefix(a.Header.Get("Content-Disposition"), "attachment") {

@@ -49,6 +49,8 @@ type Caps struct {
 	Raw       bool  // URL is plain TCP on which anything may be sent
 	Functions bool  // the functions among the options (Hooks, Now) take effect
 	MaxBody   int64 // largest request body that the platform passes on; 0: no limit
+	OneValue  bool  // of a header that is sent twice only one value reaches the handler
+	Requests  int   // most requests that one row may send, where each is slow; 0: any number
 }
 
 // A row is one line of the checklist.
