@@ -36,6 +36,7 @@ var allowed = map[string][]string{
 	"internal/bench":          {},                                // benchmarks alone
 	"internal/deploy":         {},                                // reads the templates, for tests
 	"internal/lambdagate":     {"internal/servers"},              // Lambda and its doors on this machine, for tests and by hand
+	"internal/lambdatest":     {},                                // the Lambda binary behind those doors: tests alone
 	"internal/lambdazip":      {},                                // packs the function for AWS
 	"internal/load":           {},                                // a load for any tus server: it knows them by HTTP only
 	"internal/e2e":            {},                                // black-box: it knows the server by HTTP only
