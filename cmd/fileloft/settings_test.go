@@ -53,6 +53,8 @@ var goodText = map[string]string{
 	"cors-allow-origin": "https://*.example.com",
 	"s3-bucket":         "b", "s3-prefix": "up/", "s3-endpoint": "http://127.0.0.1:1", "s3-region": "eu-west-1", "s3-part-size": "16MiB",
 	"s3-memory": "1GiB", "s3-sse": "aws:kms", "s3-kms-key": "k", "s3-storage-class": "STANDARD_IA", "s3-tagging": "a=b",
+	"gcs-bucket": "b", "gcs-prefix": "up/", "gcs-endpoint": "http://127.0.0.1:1", "gcs-storage-class": "NEARLINE", "gcs-chunk-size": "1MiB",
+	"firestore-project": "p", "firestore-database": "d", "firestore-collection": "c",
 	"dynamodb-table": "uploads", "dynamodb-endpoint": "http://127.0.0.1:1",
 }
 
@@ -66,11 +68,13 @@ var needs = map[string][]string{
 	"s3-bucket":                      {"FILELOFT_STORAGE=s3"},
 	"s3-kms-key":                     {"FILELOFT_STORAGE=s3", "FILELOFT_S3_BUCKET=b", "FILELOFT_S3_SSE=aws:kms"},
 	"dynamodb-endpoint":              {"FILELOFT_STATE=dynamodb"},
+	"gcs-bucket":                     {"FILELOFT_STORAGE=gcs"},
 }
 
 // remote are settings whose stores cannot be opened and swept here: parsing them must do.
 func remote(flag string) bool {
-	return strings.HasPrefix(flag, "s3-") || strings.HasPrefix(flag, "dynamodb-")
+	return strings.HasPrefix(flag, "s3-") || strings.HasPrefix(flag, "dynamodb-") ||
+		strings.HasPrefix(flag, "gcs-") || strings.HasPrefix(flag, "firestore-")
 }
 
 // TestGoodValuesAreTaken goes through all settings, as variable and as flag, with the sweep command: it reads the

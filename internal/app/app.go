@@ -95,10 +95,20 @@ func (a *App) route(w http.ResponseWriter, r *http.Request) {
 	case path == "/readyz":
 		a.ready(w, r)
 	case strings.HasPrefix(path, a.cfg.BasePath), path == strings.TrimSuffix(a.cfg.BasePath, "/"):
-		a.uploads.ServeHTTP(w, r)
+		a.upload(w, r)
 	default:
 		answer(w, http.StatusNotFound, "not-found: nothing is served under this path")
 	}
+}
+
+// upload hands a request to the engine, with the platform's deadline where there is one.
+func (a *App) upload(w http.ResponseWriter, r *http.Request) {
+	if limit := a.cfg.RequestTimeout; limit > 0 {
+		ctx, cancel := context.WithTimeout(r.Context(), limit)
+		defer cancel()
+		r = r.WithContext(ctx)
+	}
+	a.uploads.ServeHTTP(w, r)
 }
 
 // Sweep runs the engine's sweeper once.

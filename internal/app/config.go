@@ -22,6 +22,7 @@ type Config struct {
 	HeaderTimeout    time.Duration `name:"header-timeout" type:"duration" min:"1" default:"10s" placeholder:"TIME" group:"Listening:" help:"How long a client may take to send a request's headers."`
 	BodyTimeout      time.Duration `name:"body-timeout" type:"duration" min:"1" default:"60s" placeholder:"TIME" group:"Listening:" help:"How long a request's body may stand still; what has arrived is kept."`
 	KeepAliveTimeout time.Duration `name:"keep-alive-timeout" type:"duration" min:"1" default:"120s" placeholder:"TIME" group:"Listening:" help:"How long an unused connection stays open."`
+	RequestTimeout   time.Duration `name:"request-timeout" type:"duration" min:"1" unset:"none" placeholder:"TIME" group:"Listening:" help:"After what time the platform ends a request, whatever it does. Before that a request stops reading, commits what it has, and answers with the offset."`
 	ShutdownTimeout  time.Duration `name:"shutdown-timeout" type:"duration" default:"10s" placeholder:"TIME" group:"Listening:" help:"Time to stop in after SIGTERM. In its last quarter, and for a second at least, requests stop reading and their bytes are committed."`
 
 	MaxSize     int64         `name:"max-size" type:"size" min:"1" unset:"no limit" placeholder:"SIZE" group:"Limits:" help:"Largest upload: bytes, or with a unit, 10GiB or 10GB."`
@@ -53,8 +54,8 @@ type Config struct {
 	CORSExposeHeaders    []string      `name:"cors-expose-headers" type:"list" unset:"none" placeholder:"LIST" group:"Browsers (CORS):" help:"Answer headers to expose besides the built-in ones."`
 	CORSMaxAge           time.Duration `name:"cors-max-age" type:"duration" default:"24h" placeholder:"TIME" group:"Browsers (CORS):" help:"How long a browser may remember a preflight's answer; 0 leaves it to the browser."`
 
-	Storage    string `name:"storage" type:"choice" choices:"fs,s3" default:"fs" placeholder:"NAME" group:"Stores:" help:"Where bytes go: fs, files in the data directory, or s3."`
-	State      string `name:"state" type:"choice" choices:"sqlite,dynamodb,memory" unset:"sqlite, or dynamodb where the storage is s3" placeholder:"NAME" group:"Stores:" help:"Where records go: sqlite, dynamodb, or memory, which forgets all uploads at the end of the process."`
+	Storage    string `name:"storage" type:"choice" choices:"fs,s3,gcs" default:"fs" placeholder:"NAME" group:"Stores:" help:"Where bytes go: fs, files in the data directory; s3; or gcs."`
+	State      string `name:"state" type:"choice" choices:"sqlite,dynamodb,firestore,memory" unset:"sqlite, or the storage's own cloud's" placeholder:"NAME" group:"Stores:" help:"Where records go: sqlite, dynamodb (which belongs to s3), firestore (to gcs), or memory, which forgets all uploads at the end of the process."`
 	DataDir    string `name:"data-dir" type:"text" unset:"/var/lib/fileloft if it is writable, else ./data" placeholder:"DIR" group:"Stores:" help:"Directory for files and records."`
 	SQLiteFile string `name:"sqlite-file" type:"text" unset:"fileloft.db in the data directory" placeholder:"FILE" group:"Stores:" help:"The database file. On a local disk: not on a network share."`
 	FSSync     bool   `name:"fs-sync" type:"switch" default:"on" group:"Stores:" help:"Force bytes and records to the disk before they are acknowledged. Off: a power cut, not a crash of the server, may lose some."`
@@ -81,6 +82,17 @@ type Config struct {
 
 	DynamoDBTable    string `name:"dynamodb-table" type:"text" default:"fileloft" placeholder:"NAME" group:"Amazon DynamoDB:" help:"The table, made by the project's templates or by fileloft state init."`
 	DynamoDBEndpoint string `name:"dynamodb-endpoint" type:"origin" unset:"Amazon's" placeholder:"URL" group:"Amazon DynamoDB:" help:"Address of a server that speaks DynamoDB."`
+
+	GCSBucket       string        `name:"gcs-bucket" type:"text" unset:"none" placeholder:"NAME" group:"Google Cloud Storage:" help:"The bucket. Credentials are the application default ones."`
+	GCSPrefix       string        `name:"gcs-prefix" type:"text" unset:"none" placeholder:"TEXT" group:"Google Cloud Storage:" help:"Put in front of each finished object's name, such as uploads/."`
+	GCSEndpoint     string        `name:"gcs-endpoint" type:"origin" unset:"Google's" placeholder:"URL" group:"Google Cloud Storage:" help:"Address of a server that speaks the JSON API, asked without credentials; STORAGE_EMULATOR_HOST is understood too."`
+	GCSChunkSize    int64         `name:"gcs-chunk-size" type:"size" min:"262144" max:"268435456" default:"8MiB" placeholder:"SIZE" group:"Google Cloud Storage:" help:"What a body holds in memory on its way to the store, a multiple of 256 KiB."`
+	GCSStorageClass string        `name:"gcs-storage-class" type:"text" unset:"the bucket's" placeholder:"NAME" group:"Google Cloud Storage:" help:"Storage class of finished objects, such as NEARLINE."`
+	GCSLinkTTL      time.Duration `name:"gcs-link-ttl" type:"duration" min:"1" default:"15m" placeholder:"TIME" group:"Google Cloud Storage:" help:"How long the signed URL of a download lives."`
+
+	FirestoreProject    string `name:"firestore-project" type:"text" also:"GOOGLE_CLOUD_PROJECT" unset:"the credentials'" placeholder:"ID" group:"Google Firestore:" help:"The project of the database. FIRESTORE_EMULATOR_HOST is understood too."`
+	FirestoreDatabase   string `name:"firestore-database" type:"text" default:"(default)" placeholder:"ID" group:"Google Firestore:" help:"The database."`
+	FirestoreCollection string `name:"firestore-collection" type:"text" default:"fileloft" placeholder:"NAME" group:"Google Firestore:" help:"The collection of records."`
 
 	LogLevel  slog.Level `name:"log-level" type:"level" default:"info" also:"RUST_LOG" placeholder:"LEVEL" group:"Logs:" help:"Least severe log lines to write: trace, debug, info, warn, error or off."`
 	LogFormat string     `name:"log-format" type:"choice" choices:"auto,text,json" default:"auto" placeholder:"NAME" group:"Logs:" help:"How log lines look: text, json, or auto, which is text on a terminal and else json."`

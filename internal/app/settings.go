@@ -150,6 +150,8 @@ func (c Config) StateName() string {
 		return c.State
 	case c.Storage == "s3":
 		return "dynamodb"
+	case c.Storage == "gcs":
+		return "firestore"
 	}
 	return "sqlite"
 }
@@ -165,6 +167,12 @@ func (c Config) checkStores() error {
 		return fmt.Errorf("%sSTORAGE is s3: %sS3_BUCKET (--s3-bucket) must name the bucket", Prefix, Prefix)
 	case c.Storage != "s3" && c.S3Bucket != "":
 		return fmt.Errorf("%sS3_BUCKET (--s3-bucket) is set, but %sSTORAGE is %s: set it to s3", Prefix, Prefix, c.Storage)
+	case c.Storage == "gcs" && c.GCSBucket == "":
+		return fmt.Errorf("%sSTORAGE is gcs: %sGCS_BUCKET (--gcs-bucket) must name the bucket", Prefix, Prefix)
+	case c.Storage != "gcs" && c.GCSBucket != "":
+		return fmt.Errorf("%sGCS_BUCKET (--gcs-bucket) is set, but %sSTORAGE is %s: set it to gcs", Prefix, Prefix, c.Storage)
+	case c.GCSChunkSize%(256<<10) != 0:
+		return fmt.Errorf("%sGCS_CHUNK_SIZE (--gcs-chunk-size) must be a multiple of 256 KiB", Prefix)
 	case c.S3KMSKey != "" && !strings.HasPrefix(c.S3SSE, "aws:kms"):
 		return fmt.Errorf("%sS3_KMS_KEY (--s3-kms-key) needs %sS3_SSE=aws:kms or aws:kms:dsse", Prefix, Prefix)
 	case c.DynamoDBEndpoint != "" && c.StateName() != "dynamodb":

@@ -46,6 +46,7 @@ func TestDefaults(t *testing.T) {
 		MaxMetadata: 8 << 10, MaxParts: 1000, ExpirationTTL: 24 * time.Hour, CORSMaxAge: 24 * time.Hour,
 		Storage: "fs", FSSync: true, FSVerify: "auto", SweepInterval: 10 * time.Minute,
 		S3PartSize: 8 << 20, S3Parallel: 4, S3Memory: 256 << 20, S3LinkTTL: 15 * time.Minute, DynamoDBTable: "fileloft",
+		GCSChunkSize: 8 << 20, GCSLinkTTL: 15 * time.Minute, FirestoreDatabase: "(default)", FirestoreCollection: "fileloft",
 		LogLevel: slog.LevelInfo, LogFormat: "auto",
 	}
 	if d := cmp.Diff(want, got); d != "" {
@@ -151,9 +152,10 @@ func TestAVariableSetToNothingCountsAsNotSet(t *testing.T) {
 
 func TestTheStateBelongsToTheStorageUnlessChosen(t *testing.T) {
 	for want, env := range map[string]Env{
-		"sqlite":   nil,
-		"dynamodb": {"FILELOFT_STORAGE=s3", "FILELOFT_S3_BUCKET=b"},
-		"memory":   {"FILELOFT_STORAGE=s3", "FILELOFT_S3_BUCKET=b", "FILELOFT_STATE=memory"},
+		"sqlite":    nil,
+		"dynamodb":  {"FILELOFT_STORAGE=s3", "FILELOFT_S3_BUCKET=b"},
+		"firestore": {"FILELOFT_STORAGE=gcs", "FILELOFT_GCS_BUCKET=b"},
+		"memory":    {"FILELOFT_STORAGE=s3", "FILELOFT_S3_BUCKET=b", "FILELOFT_STATE=memory"},
 	} {
 		if c, err := Load(env, nil); err != nil || c.StateName() != want {
 			t.Errorf("%v: %s, %v", env, c.StateName(), err)
@@ -227,6 +229,10 @@ func TestSettingsThatCannotGoTogetherAreRefused(t *testing.T) {
 		{Env{"FILELOFT_STORAGE=s3", "FILELOFT_S3_BUCKET=b", "FILELOFT_SQLITE_FILE=x.db"}, "FILELOFT_SQLITE_FILE"},
 		{Env{"FILELOFT_STORAGE=s3", "FILELOFT_S3_BUCKET=b", "FILELOFT_SQLITE_FILE=x.db", "FILELOFT_STATE=sqlite"}, ""},
 		{Env{"FILELOFT_S3_BUCKET=b"}, "FILELOFT_S3_BUCKET"},
+		{Env{"FILELOFT_STORAGE=gcs"}, "FILELOFT_STORAGE is gcs: FILELOFT_GCS_BUCKET"},
+		{Env{"FILELOFT_STORAGE=gcs", "FILELOFT_GCS_BUCKET=b"}, ""},
+		{Env{"FILELOFT_GCS_BUCKET=b"}, "FILELOFT_GCS_BUCKET"},
+		{Env{"FILELOFT_GCS_CHUNK_SIZE=300000"}, "FILELOFT_GCS_CHUNK_SIZE"},
 		{Env{"FILELOFT_STORAGE=s3", "FILELOFT_S3_BUCKET=b", "FILELOFT_S3_KMS_KEY=k"}, "FILELOFT_S3_KMS_KEY"},
 		{Env{"FILELOFT_STORAGE=s3", "FILELOFT_S3_BUCKET=b", "FILELOFT_S3_KMS_KEY=k", "FILELOFT_S3_SSE=aws:kms"}, ""},
 		{Env{"FILELOFT_DYNAMODB_ENDPOINT=http://x"}, "FILELOFT_DYNAMODB_ENDPOINT"},
