@@ -46,7 +46,7 @@ var allowed = map[string][]string{
 	"internal/servers":    {"github.com/aws/aws-sdk-go-v2/"}, // real servers: processes and ports, and a client of the one with keys
 
 	"functions/lambda": {
-		"tus", "internal/app", "internal/app/awsbackend", "github.com/aws/aws-lambda-go/", "github.com/awslabs/aws-lambda-go-api-proxy/core",
+		"internal/app", "internal/app/awsbackend", "github.com/aws/aws-lambda-go/", "github.com/awslabs/aws-lambda-go-api-proxy/core",
 	},
 	"cmd/fileloft": {"internal/app", "internal/app/backend", "github.com/alecthomas/kong"},
 }
