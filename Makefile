@@ -19,7 +19,7 @@ LDFLAGS   := -s -w -X main.release=$(VERSION)
 HAVE_CC   := $(shell command -v $${CC:-cc} 2>/dev/null)
 GOFILES    = $(shell git ls-files --cached --others --exclude-standard '*.go')
 
-.PHONY: help check fmt fmt-check vet lint arch unit test test-race test-all clients bench bench-peer fuzz build package lambda-bootstrap docs vuln tools servers clean
+.PHONY: help check fmt fmt-check vet lint arch unit test test-race test-all clients bench bench-peer fuzz build package lambda-bootstrap lambda-local docs vuln tools servers clean
 
 help: ## Print what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -111,6 +111,10 @@ package: ## Build dist/lambda-arm64.zip and dist/lambda-amd64.zip for AWS, and p
 		$(MAKE) --no-print-directory lambda-bootstrap LAMBDA_ARCH=$$arch OUT=dist/lambda-$$arch/bootstrap; \
 		$(GO) run ./internal/lambdazip dist/lambda-$$arch.zip dist/lambda-$$arch/bootstrap; \
 	done
+
+lambda-local: servers ## Run the Lambda function on this machine behind the four services of AWS (ARGS='-kill 5s')
+	@$(GO) build -o bin/lambdalocal ./internal/lambdalocal
+	@exec bin/lambdalocal $(ARGS)
 
 # No cgo: it would bind the program to this machine's C library. lambda.norpc leaves out what only the go1.x runtime needed.
 # No VCS stamp: the release says it, and the same sources then make the same bytes.

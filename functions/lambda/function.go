@@ -8,16 +8,11 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
-	"time"
 
 	"github.com/awslabs/aws-lambda-go-api-proxy/core"
 
 	"github.com/fileloft/fileloft/internal/app"
-	"github.com/fileloft/fileloft/tus"
 )
-
-// sweepReserve is how long before the invocation's end a sweep stops, to tell what it did.
-const sweepReserve = 3 * time.Second
 
 // A function answers events. It is a lambda.Handler.
 type function struct {
@@ -102,34 +97,13 @@ func (f *function) refuse(w http.ResponseWriter, err error) {
 	_, _ = w.Write([]byte(text + "\n")) // into memory
 }
 
-// A sweepResult is what a schedule event is answered with.
-type sweepResult struct {
-	tus.SweepReport
-	// Unfinished says that the time was over before all was looked at. The next sweep goes on.
-	Unfinished bool `json:"unfinished"`
-}
-
 // sweep runs the sweeper.
 func (f *function) sweep(ctx context.Context) ([]byte, error) {
-	ctx, cancel := earlier(ctx, sweepReserve)
-	defer cancel()
-	report, err := f.app.Sweep(ctx)
-	result := sweepResult{report, errors.Is(err, context.DeadlineExceeded) && ctx.Err() != nil}
-	f.log.InfoContext(ctx, "sweep", "report", result)
-	if err != nil && !result.Unfinished {
-		f.log.ErrorContext(ctx, "sweep", "error", err)
-		return nil, fmt.Errorf("sweep: %w", err)
+	result, err := f.app.SweepInTime(ctx)
+	if err != nil {
+		return nil, err
 	}
 	return json.Marshal(result)
-}
-
-// earlier ends a context some time before its deadline.
-func earlier(ctx context.Context, by time.Duration) (context.Context, context.CancelFunc) {
-	end, ok := ctx.Deadline()
-	if !ok {
-		return context.WithCancel(ctx)
-	}
-	return context.WithDeadline(ctx, end.Add(-by))
 }
 
 func encode(out any, err error) ([]byte, error) {

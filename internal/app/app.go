@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -113,6 +114,28 @@ func (a *App) upload(w http.ResponseWriter, r *http.Request) {
 
 // Sweep runs the engine's sweeper once.
 func (a *App) Sweep(ctx context.Context) (tus.SweepReport, error) { return a.uploads.Sweep(ctx) }
+
+// A SweepResult is how a function answers who asked it to sweep.
+type SweepResult struct {
+	tus.SweepReport
+	// Unfinished says that the time was over before all was looked at. The next sweep goes on.
+	Unfinished bool `json:"unfinished"`
+}
+
+// SweepInTime runs the engine's sweeper once, for as long as ctx's deadline allows. That the time is over is no error.
+func (a *App) SweepInTime(ctx context.Context) (SweepResult, error) {
+	report, err := a.uploads.Sweep(ctx)
+	r := SweepResult{SweepReport: report, Unfinished: errors.Is(err, context.DeadlineExceeded)}
+	if r.Unfinished {
+		err = nil
+	}
+	a.log.LogAttrs(ctx, slog.LevelInfo, "sweep", slog.Any("report", r))
+	if err != nil {
+		a.log.LogAttrs(ctx, slog.LevelError, "sweep", slog.Any("error", err))
+		return r, fmt.Errorf("app: sweep: %w", err)
+	}
+	return r, nil
+}
 
 func answer(w http.ResponseWriter, status int, text string) {
 	h := w.Header()

@@ -33,17 +33,20 @@ var allowed = map[string][]string{
 	"internal/app/awsbackend": {"internal/app", "state/dynamostate", "storage/s3store", "github.com/aws/aws-sdk-go-v2/"},
 	"internal/arch":           {},
 	"internal/prototest":      {"tus", "state/memstate", "storage/memstore", "github.com/google/go-cmp/"},
-	"internal/bench":          {},                                // benchmarks alone
-	"internal/deploy":         {},                                // reads the templates, for tests
-	"internal/lambdagate":     {"internal/servers"},              // Lambda and its doors on this machine, for tests and by hand
-	"internal/lambdatest":     {},                                // the Lambda binary behind those doors: tests alone
-	"internal/lambdazip":      {},                                // packs the function for AWS
-	"internal/load":           {},                                // a load for any tus server: it knows them by HTTP only
-	"internal/e2e":            {},                                // black-box: it knows the server by HTTP only
-	"internal/servers":        {"github.com/aws/aws-sdk-go-v2/"}, // real servers: processes and ports, and a client of the one with keys
+	"internal/bench":          {}, // benchmarks alone
+	"internal/deploy":         {}, // reads the templates, for tests
+	"internal/lambdalocal": { // the function on this machine, for trying it out by hand
+		"internal/lambdagate", "internal/servers", "state/dynamostate", "github.com/aws/aws-sdk-go-v2/",
+	},
+	"internal/lambdagate": {"internal/servers"},              // Lambda and its doors on this machine, for tests and by hand
+	"internal/lambdatest": {},                                // the Lambda binary behind those doors: tests alone
+	"internal/lambdazip":  {},                                // packs the function for AWS
+	"internal/load":       {},                                // a load for any tus server: it knows them by HTTP only
+	"internal/e2e":        {},                                // black-box: it knows the server by HTTP only
+	"internal/servers":    {"github.com/aws/aws-sdk-go-v2/"}, // real servers: processes and ports, and a client of the one with keys
 
 	"functions/lambda": {
-		"tus", "internal/app", "internal/app/awsbackend", "github.com/aws/aws-lambda-go/", "github.com/awslabs/aws-lambda-go-api-proxy/core",
+		"internal/app", "internal/app/awsbackend", "github.com/aws/aws-lambda-go/", "github.com/awslabs/aws-lambda-go-api-proxy/core",
 	},
 	"cmd/fileloft": {"internal/app", "internal/app/backend", "github.com/alecthomas/kong"},
 }
@@ -121,8 +124,9 @@ var denied = map[string][]string{
 	"functions/lambda": slices.Concat(tests, google, azure, []string{
 		"modernc.org/", module + "/internal/app/backend", module + "/state/sqlitestate", module + "/storage/filestore",
 	}),
-	"internal/lambdazip": clouds,
-	"internal/load":      clouds,
+	"internal/lambdalocal": slices.Concat(google, azure),
+	"internal/lambdazip":   clouds,
+	"internal/load":        clouds,
 }
 
 func TestBinariesLinkNothingThatIsDenied(t *testing.T) {

@@ -42,7 +42,7 @@ func explained(err error, table string, retryer aws.Retryer) error {
 	switch {
 	case errors.As(err, new(*types.ResourceNotFoundException)):
 		return fmt.Errorf("there is no table %q in this account and region, or it is still being made: make it with the "+
-			"project's template or with dynamostate.CreateTable, or name another one: %w", table, err)
+			"project's templates, with fileloft state init or dynamostate.CreateTable, or name another one: %w", table, err)
 	case lacksIndex(err):
 		return fmt.Errorf("the table %q has no index %q: it was not made by the project's template: %w", table, Index, err)
 	case errors.Is(err, context.Canceled):

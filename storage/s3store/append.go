@@ -27,6 +27,7 @@ type appender struct {
 	fresh  bool  // the session was made by this call
 	steps  []*step
 	places chan struct{} // one for each part that may be on its way
+	ended  chan struct{} // tells that one of them was sent, since the last look
 	wg     sync.WaitGroup
 
 	mu     sync.Mutex
@@ -38,7 +39,7 @@ func (s *Store) Append(ctx context.Context, lease tus.Lease, r io.Reader) (tus.R
 	u := &lease.Upload
 	a := &appender{
 		s: s, lease: lease, next: lease.Slots.First, buf: buffer{memory: s.memory},
-		places: make(chan struct{}, s.opt.Parallel),
+		places: make(chan struct{}, s.opt.Parallel), ended: make(chan struct{}, 1),
 	}
 	if err := a.begin(); err != nil {
 		return tus.Receipt{Cursor: u.Cursor, NextSlot: a.next}, wrap("append", u.ID, err)
@@ -64,6 +65,9 @@ func (a *appender) begin() error {
 	}
 	if c.Part == 0 {
 		c.Part = a.s.firstPart(u.Length)
+		if a.lease.Slots.N > longBody && c.Part == a.s.opt.PartSize {
+			c.Part = min(2*c.Part, maxPartSize)
+		}
 	}
 	if a.sum, err = unpackMD5(c.TailSum); err != nil {
 		return err
@@ -114,19 +118,37 @@ func (a *appender) run(ctx context.Context, r io.Reader) error {
 				}
 			}
 			continue
-		case a.buf.n >= a.s.chunk || !a.buf.ready(ctx, a.s.wait):
+		case a.buf.n < a.s.chunk && a.buf.ready(ctx, a.s.wait):
+		case a.buf.n < a.s.chunk && len(a.places) > 0:
+			a.await(ctx) // what is on its way gives back more than a tail would
+			continue
+		default:
 			if err := a.flush(ctx); err != nil {
 				return err
 			}
 			continue
 		}
 		rerr := a.buf.readFrom(r, room)
+		if len(a.places) == 0 {
+			// Nothing is on its way yet: hash while the next bytes arrive. Later parts are hashed while they wait for their turn
+			// to be read, beside one another.
+			a.buf.hashTo(a.sum)
+		}
 		if rerr != nil {
 			if rerr == io.EOF {
 				rerr = nil
 			}
 			return errors.Join(a.end(ctx), rerr)
 		}
+	}
+}
+
+// await waits until one of the body's own parts has ended. It waits for the store alone, not for others' clients.
+func (a *appender) await(ctx context.Context) {
+	select {
+	case <-a.ended:
+		a.buf.hungry = false
+	case <-ctx.Done():
 	}
 }
 
@@ -164,15 +186,16 @@ func (a *appender) flush(ctx context.Context) error {
 	st := &step{n: a.n + a.buf.n, part: a.work.Part}
 	chunks := a.buf.take()
 	defer chunks.release()
-	for _, d := range chunks.data {
-		a.sum.Write(d)
-	}
+	chunks.hashTo(a.sum)
 	st.tailSum = packMD5(a.sum)
-	pieces, sum := chunks.pieces(), sumOf(chunks.data)
+	pieces, sum := chunks.pieces(), a.sum.Sum(nil)
+	if a.tail > 0 && len(a.work.Tails) < maxTails {
+		sum = sumOf(chunks.data) // of this tail alone
+	}
 	st.tail = tail{fresh(a.lease.Epoch), chunks.n}
 	if len(a.work.Tails) >= maxTails {
 		st.merged = true
-		pieces, sum = append(a.tailPieces(), pieces...), a.sum.Sum(nil)
+		pieces = append(a.tailPieces(), pieces...)
 		st.tail.Size += a.tail
 	}
 	a.add(st)
@@ -211,11 +234,15 @@ func (a *appender) putPart(ctx context.Context) error {
 	a.tail = 0
 	a.places <- struct{}{}
 	a.wg.Go(func() {
-		defer func() { <-a.places }()
+		defer func() {
+			<-a.places
+			select {
+			case a.ended <- struct{}{}:
+			default:
+			}
+		}()
 		defer chunks.release()
-		for _, d := range chunks.data {
-			sum.Write(d)
-		}
+		chunks.hashTo(sum)
 		st.sum = sum.Sum(nil)
 		etag, err := a.s.putPart(ctx, u, session, number, pieces, st.sum)
 		switch {

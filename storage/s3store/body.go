@@ -35,6 +35,7 @@ type body struct {
 	rc     io.ReadCloser // of the object that pos is in
 	at     int64         // the place in the body where rc stands
 	err    error         // the first
+	over   bool          // done was called: pieces' memory may be another body's
 }
 
 func (s *Store) body(ctx context.Context, pieces []piece) *body {
@@ -64,7 +65,10 @@ func (b *body) Read(p []byte) (int, error) {
 }
 
 func (b *body) read(p []byte) (int, error) {
-	if len(p) == 0 {
+	switch {
+	case b.over:
+		return 0, errOver
+	case len(p) == 0:
 		return 0, nil
 	}
 	at := b.pos
@@ -136,6 +140,8 @@ func (b *body) prime() error {
 	return b.err
 }
 
+var errOver = errors.New("the request is over")
+
 // final marks an error that the SDK has retried already: it shall not retry the request that it broke too.
 type final struct{ error }
 
@@ -149,13 +155,14 @@ func (b *body) shut() {
 	}
 }
 
-// done lets go of what the body reads from, and tells what went wrong with that: it explains a request that failed better
+// done lets go of what the body reads from, for good: a transport whose request was answered early may still be reading. It tells what went wrong with that: it explains a request that failed better
 // than the request's own error does. A tail that is missing is lost, for the newest lease; for an older one a newer took
 // it into a part, and the fence keeps its word from counting.
 func (b *body) done(err error) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.shut()
+	b.over = true
 	switch {
 	case err == nil:
 		return nil

@@ -2,7 +2,10 @@ package s3store
 
 import (
 	"context"
+	"hash"
 	"io"
+	"math/bits"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/semaphore"
@@ -14,14 +17,37 @@ const (
 	allowance    = maxSegment - firstSegment // the segments below 256 KiB: anybody may have these, whatever others hold
 )
 
+// A budget is what the buffers of all bodies may hold together. Segments are used again: fresh ones would have to be
+// cleared first, and the garbage of a busy second would be as large as the budget.
+type budget struct {
+	*semaphore.Weighted
+	free [segmentSizes]sync.Pool // of *[]byte
+}
+
+const segmentSizes = 5 // from firstSegment to maxSegment
+
+func newBudget(n int64) *budget { return &budget{Weighted: semaphore.NewWeighted(n)} }
+
+func (m *budget) segment(size int64) []byte {
+	if p, ok := m.free[kind(size)].Get().(*[]byte); ok {
+		return (*p)[:0]
+	}
+	return make([]byte, 0, size)
+}
+
+func kind(size int64) int { return bits.Len64(uint64(size/firstSegment)) - 1 }
+
 // A buffer grows with what has arrived, in segments that double up to 256 KiB and are never copied. They
 // come out of the Store's budget, but for the small ones at the beginning.
 type buffer struct {
-	memory *semaphore.Weighted
+	memory *budget
 	data   [][]byte
 	n      int64
 	held   int64
 	hungry bool // waited in vain, and does not wait again before there was some
+
+	hashed  int // segments that a sum has taken in, and
+	partial int // bytes of the next one
 }
 
 // ready makes space for at least one byte. False: there was no memory to be had in time, and what is there should be
@@ -41,7 +67,7 @@ func (b *buffer) ready(ctx context.Context, wait time.Duration) bool {
 		}
 		b.held += size
 	}
-	b.data = append(b.data, make([]byte, 0, size))
+	b.data = append(b.data, b.memory.segment(size))
 	return true
 }
 
@@ -74,7 +100,24 @@ func (b *buffer) take() *buffer {
 	return &c
 }
 
+// hashTo writes what h has not seen yet.
+func (b *buffer) hashTo(h hash.Hash) {
+	for ; b.hashed < len(b.data); b.hashed++ {
+		d := b.data[b.hashed]
+		h.Write(d[b.partial:])
+		if len(d) < cap(d) {
+			b.partial = len(d)
+			return
+		}
+		b.partial = 0
+	}
+}
+
+// release gives the memory back. Nobody may read it any more: it is the next body's.
 func (b *buffer) release() {
+	for _, d := range b.data {
+		b.memory.free[kind(int64(cap(d)))].Put(&d)
+	}
 	b.memory.Release(b.held)
 	b.held, b.data = 0, nil
 }

@@ -121,6 +121,44 @@ func TestTheCostOfAnUpload(t *testing.T) {
 	}
 }
 
+// An upload that comes in long bodies has parts of twice the size, all through, and so half the requests.
+func TestLongBodiesMakeLongParts(t *testing.T) {
+	s, f := onFake(Options{})
+	for _, c := range []struct {
+		name  string
+		first int
+		parts int
+	}{
+		{"a long first body", 4_000, 5},
+		{"a short first body", 3_999, 10},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			f.used()
+			p := newUpload(t, s, 10_000)
+			p.append(strings.Repeat("a", c.first))
+			p.append(strings.Repeat("b", 10_000-c.first))
+			calls, _, _ := f.used()
+			if calls["UploadPart"] != c.parts {
+				t.Errorf("%d parts, want %d: %v", calls["UploadPart"], c.parts, calls)
+			}
+			if err := p.complete(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// A body that has parts of its own on the way waits for them when memory is short: a tail would be sent twice.
+func TestShortOfMemoryABodyWaitsForItsOwnParts(t *testing.T) {
+	s, f := onFake(Options{PartSize: 8 << 20, Memory: 20 << 20})
+	f.discard, f.slow = true, 20*time.Millisecond
+	p := newUpload(t, s, 80<<20)
+	p.append(strings.Repeat("z", 80<<20))
+	if calls, _, _ := f.used(); calls["GetObject"] > 0 || calls["UploadPart"] != 5 {
+		t.Errorf("tails were made: %v", calls)
+	}
+}
+
 // Where crashes have burnt all part numbers, what is still to come is collected for the last one, which is Complete's.
 func TestNumbersMayRunOut(t *testing.T) {
 	s, f := onFake(Options{})

@@ -34,8 +34,8 @@
 //
 // A body holds what arrived of the parts on their way, in segments that grow from 16 KiB, at most Options.Parallel parts and one
 // that is being filled; parts longer than 64 MiB are put together from tails. Beyond 240 KiB each, all
-// bodies share Options.Memory: one that gets no more within a second stores what it has as a tail and goes on, without waiting again
-// until there was some.
+// bodies share Options.Memory: one that gets no more within a second waits for parts of its own that are on their way; without any it
+// stores what it has as a tail and goes on, without waiting again until there was some. Segments are used again by other bodies.
 //
 // # Whatever is killed, frozen, or answered into the void
 //

@@ -25,7 +25,8 @@ import (
 // writes down what S3 would silently take and this driver must never do.
 type fake struct {
 	minPart int64
-	discard bool // keep sizes and sums alone
+	discard bool          // keep sizes and sums alone
+	slow    time.Duration // what a part takes
 
 	mu         sync.Mutex
 	objects    map[string]*fakeObject
@@ -116,6 +117,7 @@ func (f *fake) UploadPart(ctx context.Context, in *s3.UploadPartInput, _ ...func
 	if err != nil {
 		return nil, err
 	}
+	time.Sleep(f.slow)
 	done, err := f.call(ctx, "UploadPart")
 	if err != nil {
 		return nil, err

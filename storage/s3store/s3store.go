@@ -10,7 +10,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
-	"golang.org/x/sync/semaphore"
 
 	"github.com/fileloft/fileloft/tus"
 )
@@ -21,14 +20,18 @@ const (
 	maxPartSize = 5 << 30
 )
 
+// longBody is how many parts the first body of an upload must be able to fill for the upload to get parts of twice the size: who
+// sends long bodies pays half the requests, and small ones, of which a part would need four, go on as they are.
+const longBody = 4
+
 // Options configure a [Store]. Nil and zero mean the default.
 type Options struct {
 	// Prefix is put in front of each finished object's key. Default none.
 	Prefix string
 	// Pieces is the prefix of all that belongs to unfinished uploads. Default ".fileloft/"; it should not be public.
 	Pieces string
-	// PartSize is the size of a part, from 5 MiB to 5 GiB, default 8 MiB. It is raised where a known length would need
-	// more than 8,000 parts.
+	// PartSize is the size of a part, from 5 MiB to 5 GiB, default 8 MiB. It is doubled for uploads whose first body is
+	// longer than four parts, and raised where a known length would need more than 8,000 parts.
 	PartSize int64
 	// UniformParts keeps one part size through the whole of every upload, as Cloudflare R2 wants it. An upload whose
 	// length is declared late then ends at 9,999 parts. Otherwise parts double in size every 1,000 of them.
@@ -61,7 +64,7 @@ type Store struct {
 	opt     Options
 	minPart int64
 	chunk   int64 // a part that is longer is put together from tails of this size
-	memory  *semaphore.Weighted
+	memory  *budget
 	wait    time.Duration // for memory, before a body makes a tail of what it has
 	look    time.Duration // until another look for an object that somebody may be publishing
 }
@@ -127,7 +130,7 @@ func newStore(client api, bucket string, o Options) *Store {
 	return &Store{
 		s3: client, bucket: bucket, prefix: o.Prefix, pieces: o.Pieces, opt: o,
 		minPart: minPartSize, chunk: 64 << 20,
-		memory: semaphore.NewWeighted(o.Memory), wait: time.Second, look: 250 * time.Millisecond,
+		memory: newBudget(o.Memory), wait: time.Second, look: 250 * time.Millisecond,
 	}
 }
 

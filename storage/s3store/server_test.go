@@ -2,6 +2,7 @@ package s3store
 
 import (
 	"fmt"
+	"os"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -47,18 +48,29 @@ func pieces(tb testing.TB, client *s3.Client, s *Store, u tus.Upload) []string {
 	return names
 }
 
-// TestVersity runs the suite on a real server. Parts of 5 MiB make it slow: the schedules are a few here, and thousands on the
-// fake.
-func TestVersity(t *testing.T) {
+// server returns versitygw, or another S3 server that FILELOFT_TEST_S3_ENDPOINT, _ACCESS and _SECRET name.
+func server(t *testing.T) *servers.S3Server {
+	if url := os.Getenv("FILELOFT_TEST_S3_ENDPOINT"); url != "" {
+		return &servers.S3Server{
+			URL: url, Access: os.Getenv("FILELOFT_TEST_S3_ACCESS"), Secret: os.Getenv("FILELOFT_TEST_S3_SECRET"),
+		}
+	}
+	return servers.S3(t)
+}
+
+// TestRealServer runs the suite on a real server. Parts of 5 MiB make it slow: the schedules are a few here, and thousands on
+// the fake.
+func TestRealServer(t *testing.T) {
 	if testing.Short() {
 		t.Skip("a real server does not run under -short")
 	}
-	srv := servers.S3(t)
+	srv := server(t)
 	client := srv.Client()
+	run := time.Now().Format("20060102-150405")
 	var n atomic.Int32
 	storetest.Run(t, storetest.Config{
 		New: func(tb testing.TB) tus.Storage {
-			bucket := srv.Bucket(tb, fmt.Sprintf("suite-%d", n.Add(1)))
+			bucket := srv.Bucket(tb, fmt.Sprintf("suite-%s-%d", run, n.Add(1)))
 			s, err := New(client, bucket, &Options{PartSize: minPartSize, Parallel: 2, Prefix: "files/"})
 			if err != nil {
 				tb.Fatal(err)

@@ -1,0 +1,109 @@
+package lambdatest
+
+import (
+	"context"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/fileloft/fileloft/internal/lambdagate"
+)
+
+// TestKilled uploads a large file in chunks of 4 MiB through the HTTP API and the unmodified binary while instances of it are killed
+// at random. tus-js-client resumes by its defaults, and the object is the source.
+//
+// A killed writer's lease stays for 6 s by default, and the client's next request waits for it: killed again and again while it waits, it
+// would run out of retries. So as it is set up by default, the function is killed at work every ten seconds or so; with leases of a
+// second, every second.
+func TestKilled(t *testing.T) {
+	c := inCloud(t)
+	require(t, clients[0].name, clients[0].lacks())
+	t.Run("by default", func(t *testing.T) {
+		testKilled(t, c.deploy(t), func() time.Duration { return time.Duration(8000+rand.IntN(4000)) * time.Millisecond }, killBusy)
+	})
+	t.Run("every second", func(t *testing.T) {
+		d := c.deploy(t, "FILELOFT_LEASE_TTL=1s")
+		testKilled(t, d, func() time.Duration { return time.Duration(500+rand.IntN(1000)) * time.Millisecond }, (*lambdagate.Function).KillRandom)
+	})
+}
+
+// killBusy kills an instance in mid-invocation, as soon as there is one.
+func killBusy(f *lambdagate.Function) lambdagate.Instance {
+	for range 1000 {
+		list := f.Instances()
+		i := slices.IndexFunc(list, func(in lambdagate.Instance) bool { return in.Busy })
+		if i >= 0 && f.Kill(list[i].PID) {
+			return list[i]
+		}
+		time.Sleep(time.Millisecond)
+	}
+	return lambdagate.Instance{}
+}
+
+func testKilled(t *testing.T, d *deployment, pause func() time.Duration, kill func(*lambdagate.Function) lambdagate.Instance) {
+	size := int64(256 << 20)
+	if long {
+		size = 1 << 30
+	}
+	var b bill
+	f := d.function(t, lambdagate.Options{Invoked: b.add})
+	url := ways[0].open(f, t)
+	file := source(t, size)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Minute)
+	defer cancel()
+	killing, stop := context.WithCancel(ctx)
+	var killer sync.WaitGroup
+	kills, busy := 0, 0
+	killer.Go(func() {
+		for {
+			select {
+			case <-killing.Done():
+				return
+			case <-time.After(pause()):
+			}
+			switch v := kill(f); {
+			case v.Busy:
+				busy++
+				fallthrough
+			case v.PID != 0:
+				kills++
+			}
+		}
+	})
+	begin := time.Now()
+	at, log, err := clients[0].run(ctx, file, url)
+	took := time.Since(begin)
+	stop()
+	killer.Wait()
+	if err != nil {
+		t.Fatalf("after %v and %d kills: %v\n%s", took, kills, err, log)
+	}
+	d.holds(t, at, size)
+	f.Close() // and with it the bill
+	if busy == 0 || b.failed == 0 {
+		t.Error("nobody was killed at work: this is no test")
+	}
+	t.Logf("%d MiB in %v, %.1f MiB/s; %d kills, %d of them at work; %d errors seen by the client; %d invocations, %d failed, billed %v",
+		size>>20, took.Round(100*time.Millisecond), float64(size>>20)/took.Seconds(), kills, busy, strings.Count(log, "answered by"),
+		b.invocations, b.failed, b.billed)
+}
+
+// A bill adds up invocations.
+type bill struct {
+	mu                  sync.Mutex
+	invocations, failed int
+	billed              time.Duration
+}
+
+func (b *bill) add(i lambdagate.Invocation) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.invocations++
+	b.billed += i.Duration
+	if i.Err != nil {
+		b.failed++
+	}
+}
