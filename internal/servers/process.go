@@ -116,23 +116,30 @@ func (p *Process) accepts(ctx context.Context) error {
 
 // find returns the path of a program that is named from the module's root.
 func find(program string) (string, error) {
+	path, err := inModule(program)
+	if err != nil {
+		return "", err
+	}
+	if path, err = exec.LookPath(path); err != nil {
+		return "", fmt.Errorf("servers: %s is missing (make servers): %w", program, err)
+	}
+	return path, nil
+}
+
+// inModule returns the path of a file that is named from the module's root. The file need not be there.
+func inModule(name string) (string, error) {
 	dir, err := os.Getwd()
 	if err != nil {
 		return "", err
 	}
 	for ; ; dir = filepath.Dir(dir) {
 		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			break
+			return filepath.Join(dir, filepath.FromSlash(name)), nil
 		}
 		if dir == filepath.Dir(dir) {
 			return "", errors.New("this is not run from within the module")
 		}
 	}
-	path, err := exec.LookPath(filepath.Join(dir, filepath.FromSlash(program)))
-	if err != nil {
-		return "", fmt.Errorf("servers: %s is missing (make servers): %w", program, err)
-	}
-	return path, nil
 }
 
 // log keeps the end of what a server prints.

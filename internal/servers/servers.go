@@ -20,6 +20,11 @@ func forTest(t testing.TB, program string, args func(host, port string) []string
 	if err != nil {
 		missing(t, err)
 	}
+	return launchForTest(t, path, args)
+}
+
+func launchForTest(t testing.TB, path string, args func(host, port string) []string) *Process {
+	t.Helper()
 	p, err := start(context.WithoutCancel(t.Context()), path, args) // a test's own context ends before its cleanups
 	if err != nil {
 		t.Fatal(err)
@@ -27,7 +32,7 @@ func forTest(t testing.TB, program string, args func(host, port string) []string
 	t.Cleanup(func() {
 		p.Stop()
 		if t.Failed() {
-			t.Logf("%s says: %s", filepath.Base(program), p.Log())
+			t.Logf("%s says: %s", filepath.Base(path), p.Log())
 		}
 	})
 	return p
