@@ -82,6 +82,9 @@ func (c Config) handlerOptions(o Options) *tus.Options {
 	}
 }
 
+// Config returns the settings that the server was made with.
+func (a *App) Config() Config { return a.cfg }
+
 // ServeHTTP answers one request.
 func (a *App) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a.observe(w, r, a.route)

@@ -19,6 +19,7 @@ type Config struct {
 	BasePath         string        `name:"base-path" type:"path" default:"/files/" placeholder:"PATH" group:"Listening:" help:"Path under which uploads live."`
 	BaseURL          string        `name:"base-url" type:"origin" unset:"from the request" placeholder:"URL" group:"Listening:" help:"Public origin for Location, such as https://uploads.example.com."`
 	BehindProxy      bool          `name:"behind-proxy" type:"switch" default:"false" group:"Listening:" help:"Trust Forwarded and X-Forwarded-Proto, -Host, -Port and -Prefix."`
+	EnableH2C        bool          `name:"enable-h2c" type:"switch" default:"false" group:"Listening:" help:"Take HTTP/2 without TLS too, as a proxy that ends TLS may send it."`
 	HeaderTimeout    time.Duration `name:"header-timeout" type:"duration" min:"1" default:"10s" placeholder:"TIME" group:"Listening:" help:"How long a client may take to send a request's headers."`
 	BodyTimeout      time.Duration `name:"body-timeout" type:"duration" min:"1" default:"60s" placeholder:"TIME" group:"Listening:" help:"How long a request's body may stand still; what has arrived is kept."`
 	KeepAliveTimeout time.Duration `name:"keep-alive-timeout" type:"duration" min:"1" default:"120s" placeholder:"TIME" group:"Listening:" help:"How long an unused connection stays open."`

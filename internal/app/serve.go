@@ -43,8 +43,12 @@ func (a *App) Serve(ctx context.Context, ln net.Listener) error {
 }
 
 func (a *App) server() *http.Server {
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true)
+	protocols.SetUnencryptedHTTP2(a.cfg.EnableH2C)
 	return &http.Server{
 		Handler:           a,
+		Protocols:         protocols,
 		ReadHeaderTimeout: a.cfg.HeaderTimeout,
 		IdleTimeout:       a.cfg.KeepAliveTimeout,
 		// At least 16 KiB with the default limit. There is no ReadTimeout and no WriteTimeout: a body may take days, and

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
 	"strings"
 	"testing"
 
@@ -131,6 +132,27 @@ func TestHeadersHaveRoomForTheLongestListOfParts(t *testing.T) {
 	list := strings.Repeat(" https://uploads.some-company.example.com/api/v1/files/"+strings.Repeat("x", 128), 1000)
 	if got := (&App{cfg: c, log: slog.Default()}).server().MaxHeaderBytes; got < len(list) {
 		t.Errorf("%d bytes of headers for %d of Upload-Concat", got, len(list))
+	}
+}
+
+func TestHTTP2WithoutTLSIsASwitch(t *testing.T) {
+	for _, on := range []bool{false, true} {
+		addr, _, _ := start(t, stuck{}, fmt.Sprintf("FILELOFT_ENABLE_H2C=%v", on))
+		for major := 1; major <= 2; major++ {
+			p := new(http.Protocols)
+			p.SetHTTP1(major == 1)
+			p.SetUnencryptedHTTP2(major == 2)
+			client := &http.Client{Transport: &http.Transport{Protocols: p}}
+			resp, err := client.Get("http://" + addr + "/healthz")
+			if err == nil {
+				_ = resp.Body.Close()
+			}
+			works := err == nil && resp.StatusCode == http.StatusOK && resp.ProtoMajor == major
+			if want := major == 1 || on; works != want {
+				t.Errorf("h2c %v: HTTP/%d works %v, want %v (%v)", on, major, works, want, err)
+			}
+			client.CloseIdleConnections()
+		}
 	}
 }
 
