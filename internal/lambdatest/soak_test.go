@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -20,14 +21,14 @@ import (
 )
 
 // TestSoak lets several clients send the same uploads at once, each as if it were alone, through two functions over the same stores whose
-// instances are killed at random. No acknowledged byte may be lost, doubled or mixed up, and no acknowledged offset may go back.
+// instances are killed at random, and frozen at work for longer than a lease lives, so that they wake up when others have gone on. No acknowledged byte may be lost, doubled or mixed up, and no acknowledged offset may go back.
 func TestSoak(t *testing.T) {
 	d := inCloud(t).deploy(t, "FILELOFT_LEASE_TTL=1s", "FILELOFT_LOCK_TIMEOUT=2s", "FILELOFT_S3_PART_SIZE=5MiB")
 	functions := []*lambdagate.Function{d.function(t, lambdagate.Options{}), d.function(t, lambdagate.Options{})}
 	doors := []string{ways[0].open(functions[0], t), ways[3].open(functions[1], t)}
 	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Second)
 	defer cancel()
-	var uploads, kills atomic.Int64
+	var uploads, kills, freezes atomic.Int64
 	var wg sync.WaitGroup
 	for worker := range 3 {
 		wg.Go(func() {
@@ -48,11 +49,35 @@ func TestSoak(t *testing.T) {
 			}
 		}
 	})
+	wg.Go(func() {
+		for ctx.Err() == nil {
+			time.Sleep(time.Duration(100+rand.IntN(500)) * time.Millisecond)
+			if freeze(functions[rand.IntN(2)], time.Duration(500+rand.IntN(2000))*time.Millisecond) {
+				freezes.Add(1)
+			}
+		}
+	})
 	wg.Wait()
-	t.Logf("%d uploads, %d kills at work", uploads.Load(), kills.Load())
-	if uploads.Load() == 0 || kills.Load() == 0 {
+	t.Logf("%d uploads, %d kills at work, %d freezes", uploads.Load(), kills.Load(), freezes.Load())
+	if uploads.Load() == 0 || kills.Load() == 0 || freezes.Load() == 0 {
 		t.Error("too little happened for this to be a test")
 	}
+}
+
+// freeze stops an instance in mid-invocation for a while.
+func freeze(f *lambdagate.Function, d time.Duration) bool {
+	for _, in := range f.Instances() {
+		if !in.Busy {
+			continue
+		}
+		p, err := os.FindProcess(in.PID)
+		if err != nil || p.Signal(syscall.SIGSTOP) != nil {
+			return false
+		}
+		time.Sleep(d)
+		return p.Signal(syscall.SIGCONT) == nil // not if it was killed meanwhile
+	}
+	return false
 }
 
 // A soaked is one upload that several clients send at once.
