@@ -19,10 +19,10 @@ LDFLAGS   := -s -w -X main.release=$(VERSION)
 HAVE_CC   := $(shell command -v $${CC:-cc} 2>/dev/null)
 GOFILES    = $(shell git ls-files --cached --others --exclude-standard '*.go')
 
-.PHONY: help check fmt fmt-check vet lint arch unit test test-race test-all clients bench bench-peer fuzz build package lambda-bootstrap lambda-local docs vuln tools servers clean
+.PHONY: help check fmt fmt-check vet lint arch unit test test-race test-all clients bench bench-peer bench-peer-s3 fuzz build package lambda-bootstrap lambda-local docs cost vuln tools servers clean
 
 help: ## Print what there is to make
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 check: fmt-check vet lint arch unit ## Format, vet, lint, walls, unit tests: under a minute, no network once the tools are built
 
@@ -80,6 +80,10 @@ bench-peer: build bin/tusd ## Measure fileloft beside tusd, in turn, both withou
 	$(GO) build -o bin/load ./internal/load
 	tools/peer/compare.sh
 
+bench-peer-s3: build servers bin/tusd ## The same on an S3 server (ROUNDS=5 STATE=sqlite|dynamodb)
+	$(GO) build -o bin/load ./internal/load
+	tools/peer/compare-s3.sh
+
 bin/tusd: tools/peer/go.mod tools/peer/go.sum
 	CGO_ENABLED=0 GOFLAGS=-mod=mod $(GO) -C tools/peer build -trimpath -o "$(CURDIR)/$@" github.com/tus/tusd/v2/cmd/tusd
 
@@ -127,6 +131,9 @@ lambda-bootstrap:
 
 docs: ## Write the settings table into README.md
 	$(GO) test ./internal/app -run '^TestTheREADMEHasTheSettings$$' -count 1 -update
+
+cost: servers ## Count what a GiB costs on AWS, and write the tables into docs/cost.md
+	$(GO) test ./internal/ledger -count 1 -update
 
 vuln: $(TOOLS)/govulncheck ## Look for known vulnerabilities (asks the Go vulnerability database)
 	$(TOOLS)/govulncheck ./...
