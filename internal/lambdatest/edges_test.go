@@ -1,8 +1,12 @@
 package lambdatest
 
 import (
+	"bufio"
+	"fmt"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -89,6 +93,44 @@ func TestCustomDomains(t *testing.T) {
 			t.Errorf("%s: %s", name, text(t, resp))
 		}
 	}
+}
+
+// TestPaths sends paths that no client would send without tidying them up. None may lead anywhere, and none may make the function fail.
+func TestPaths(t *testing.T) {
+	c := inCloud(t)
+	d := c.deploy(t, "FILELOFT_ENABLE_DOWNLOAD=true")
+	f := d.function(t, lambdagate.Options{})
+	for _, w := range ways {
+		at, err := url.Parse(w.open(f, t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, bad := range []string{"..%2fx", "../x", "a/b", "a/b/c", "..", "a%20b", "%20", "..%5cx", "a%00", "%2e%2e/", "a.b", "%ff", "a%2fb", "%252e"} {
+			for _, method := range []string{http.MethodHead, http.MethodPatch, http.MethodDelete, http.MethodGet} {
+				resp := raw(t, at.Host, method, at.Path+bad)
+				if s := resp.StatusCode; s != 400 && s != 404 || resp.Header.Get("Tus-Resumable") == "" {
+					t.Errorf("%s: %s %s: %s, %v", w.name, method, bad, resp.Status, resp.Header)
+				}
+			}
+		}
+	}
+}
+
+// raw sends a request whose path nobody has touched.
+func raw(t *testing.T, host, method, path string) *http.Response {
+	t.Helper()
+	conn, err := net.Dial("tcp", host)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	fmt.Fprintf(conn, "%s %s HTTP/1.1\r\nHost: %s\r\nTus-Resumable: 1.0.0\r\nUpload-Offset: 0\r\n"+
+		"Content-Type: application/offset+octet-stream\r\nContent-Length: 0\r\nConnection: close\r\n\r\n", method, path, host)
+	resp, err := http.ReadResponse(bufio.NewReader(conn), &http.Request{Method: method})
+	if err != nil {
+		t.Fatalf("%s %s: %v", method, path, err)
+	}
+	return resp
 }
 
 // TestSchedules: each form of a schedule's event runs the sweeper, which expires what is due and finishes what was cut short.
