@@ -19,10 +19,10 @@ LDFLAGS   := -s -w -X main.release=$(VERSION)
 HAVE_CC   := $(shell command -v $${CC:-cc} 2>/dev/null)
 GOFILES    = $(shell git ls-files --cached --others --exclude-standard '*.go')
 
-.PHONY: help check fmt fmt-check vet lint arch unit test test-race test-all clients bench bench-peer fuzz build package lambda-bootstrap lambda-local docs vuln tools servers clean
+.PHONY: help check fmt fmt-check vet lint arch unit test test-race test-all clients bench bench-peer bench-peer-s3 fuzz build package lambda-bootstrap lambda-local docs cost vuln tools servers clean
 
 help: ## Print what there is to make
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 check: fmt-check vet lint arch unit ## Format, vet, lint, walls, unit tests: under a minute, no network once the tools are built
 
@@ -80,6 +80,10 @@ bench-peer: build bin/tusd ## Measure fileloft beside tusd, in turn, both withou
 	$(GO) build -o bin/load ./internal/load
 	tools/peer/compare.sh
 
+bench-peer-s3: build servers bin/tusd ## The same on an S3 server (ROUNDS=5 STATE=sqlite|dynamodb)
+	$(GO) build -o bin/load ./internal/load
+	tools/peer/compare-s3.sh
+
 bin/tusd: tools/peer/go.mod tools/peer/go.sum
 	CGO_ENABLED=0 GOFLAGS=-mod=mod $(GO) -C tools/peer build -trimpath -o "$(CURDIR)/$@" github.com/tus/tusd/v2/cmd/tusd
 
@@ -121,16 +125,19 @@ lambda-local: servers ## Run the Lambda function on this machine behind the four
 	@exec bin/lambdalocal $(ARGS)
 
 # No cgo: it would bind the program to this machine's C library. lambda.norpc leaves out what only the go1.x runtime needed.
-# No VCS stamp: the release says it, and the same sources then make the same bytes.
+# No VCS stamp and no release: the same sources make the same bytes, and a deployment shows whether anything has changed.
 LAMBDA_ARCH ?= arm64
 OUT         ?= dist/lambda-$(LAMBDA_ARCH)/bootstrap
 lambda-bootstrap:
 	@mkdir -p "$$(dirname "$(OUT)")"
 	@CGO_ENABLED=0 GOOS=linux GOARCH=$(LAMBDA_ARCH) $(GO) build -trimpath -buildvcs=false -tags lambda.norpc \
-		-ldflags '$(LDFLAGS)' -o "$(OUT)" ./functions/lambda
+		-ldflags '-s -w' -o "$(OUT)" ./functions/lambda
 
 docs: ## Write the settings table into README.md
 	$(GO) test ./internal/app -run '^TestTheREADMEHasTheSettings$$' -count 1 -update
+
+cost: servers ## Count what a GiB costs on AWS, and write the tables into docs/cost.md
+	$(GO) test ./internal/ledger -count 1 -update
 
 vuln: $(TOOLS)/govulncheck ## Look for known vulnerabilities (asks the Go vulnerability database)
 	$(TOOLS)/govulncheck ./...

@@ -46,6 +46,7 @@ var allowed = map[string][]string{
 	"internal/lambdagate": {"internal/servers"},              // Lambda and its doors on this machine, for tests and by hand
 	"internal/lambdatest": {},                                // the Lambda binary behind those doors: tests alone
 	"internal/lambdazip":  {},                                // packs the function for AWS
+	"internal/ledger":     {},                                // counts billed calls on the wire, for tests
 	"internal/load":       {},                                // a load for any tus server: it knows them by HTTP only
 	"internal/e2e":        {},                                // black-box: it knows the server by HTTP only
 	"internal/servers":    {"github.com/aws/aws-sdk-go-v2/"}, // real servers: processes and ports, and a client of the one with keys

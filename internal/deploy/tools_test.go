@@ -121,7 +121,7 @@ func buildFor(t *testing.T, arch string) {
 		return
 	}
 	checkStarts(t, program)
-	// A commit in the middle of the test changes the release, which is part of the program.
+	// Whoever edits a source in the middle of the test changes the program, so there is a second chance.
 	for range 3 {
 		again := samBuild(t, arch, "Sweeper")
 		if bytes.Equal(readAll(t, program), readAll(t, again)) {

@@ -50,7 +50,7 @@ func (alb) bodyLimit() (int64, *refusal) { return maxALB, page(http.StatusReques
 func page(status int) *refusal {
 	title := fmt.Sprintf("%d %s", status, http.StatusText(status))
 	return &refusal{
-		status: status, html: true,
+		status: status, plain: "text/html",
 		body: "<html>\r\n<head><title>" + title + "</title></head>\r\n<body>\r\n<center><h1>" + title + "</h1></center>\r\n</body>\r\n</html>\r\n",
 	}
 }

@@ -71,8 +71,8 @@ type answer struct {
 type refusal struct {
 	status int
 	kind   string // x-amzn-ErrorType
-	body   string // JSON, unless the service answers HTML
-	html   bool
+	body   string
+	plain  string // its content type, where it is not JSON
 }
 
 func newDoor(f *Function, opt *DoorOptions, kind service) *door {
@@ -173,10 +173,7 @@ func (d *door) reached(q *request, location string) string {
 
 func (n *refusal) write(w http.ResponseWriter) {
 	h := w.Header()
-	h.Set("Content-Type", "application/json")
-	if n.html {
-		h.Set("Content-Type", "text/html")
-	}
+	h.Set("Content-Type", or(n.plain, "application/json"))
 	if n.kind != "" {
 		h.Set("X-Amzn-Errortype", n.kind)
 	}

@@ -161,10 +161,14 @@ func TestAKilledInstanceIsReplaced(t *testing.T) {
 }
 
 func TestWhatIsNoAnswer(t *testing.T) {
-	f := deploy(t, Options{Timeout: 300 * time.Millisecond})
+	quick, slow := deploy(t, Options{Timeout: 500 * time.Millisecond}), deploy(t, Options{})
 	for what, kind := range map[string]string{
 		"exit:3": exitError, "exit:0": exitError, "error": "errorString", "sleep:60000": timeoutError, "bytes:6291600": tooLargeError,
 	} {
+		f := slow
+		if kind == timeoutError {
+			f = quick
+		}
 		_, err := f.Invoke(t.Context(), do(what))
 		failed(t, err, kind)
 		if _, err := f.Invoke(t.Context(), do("")); err != nil {
@@ -173,7 +177,7 @@ func TestWhatIsNoAnswer(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
-	if _, err := f.Invoke(ctx, do("sleep:200")); !errors.Is(err, context.DeadlineExceeded) {
+	if _, err := slow.Invoke(ctx, do("sleep:200")); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("a caller without patience gets %v", err)
 	}
 	failed(t, invoke(t, deploy(t, Options{Env: []string{"TEST_INIT=crash"}})), exitError)

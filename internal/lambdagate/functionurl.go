@@ -39,7 +39,7 @@ func (functionURL) answer(_ *door, q *request, payload []byte) *answer {
 	return a
 }
 
-// failed: 502 for a function that fails or answers nonsense, 429 for throttling (the words are unverified).
+// failed: 502 for a function that fails or answers nonsense, 429 for throttling, in the words of the Invoke API.
 func (functionURL) failed(err error) *refusal {
 	switch {
 	case errors.Is(err, ErrTooLarge):

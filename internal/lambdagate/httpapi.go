@@ -38,8 +38,10 @@ func (d *door) inStage(r *http.Request) (path string, ok bool) {
 	return path, ok && (rest == "" || rest[0] == '/')
 }
 
+// check: 431 was reported of API Gateway at https://backbencher.dev/solved-431-status-code-with-request-header-fields-too-large; the words
+// are unverified.
 func (httpAPI) check(d *door, r *http.Request) *refusal {
-	if headerBytes(r) > maxGatewayHeaders { // the status is unverified
+	if headerBytes(r) > maxGatewayHeaders {
 		return &refusal{status: http.StatusRequestHeaderFieldsTooLarge, body: `{"message":"Request Header Fields Too Large"}`}
 	}
 	if _, ok := d.inStage(r); !ok {

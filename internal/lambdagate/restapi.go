@@ -24,8 +24,8 @@ func RESTAPI(f *Function, opt *DoorOptions) http.Handler {
 type restAPI struct{}
 
 func (restAPI) check(d *door, r *http.Request) *refusal {
-	if headerBytes(r) > maxGatewayHeaders { // the status is unverified
-		return &refusal{status: http.StatusRequestHeaderFieldsTooLarge, body: `{"message":"Request Header Fields Too Large"}`}
+	if headerBytes(r) > maxGatewayHeaders { // the words were reported by users
+		return &refusal{status: http.StatusRequestHeaderFieldsTooLarge, plain: "text/plain", body: "HTTP header is larger than 10240 bytes."}
 	}
 	path, ok := d.inStage(r)
 	switch {
@@ -46,12 +46,17 @@ func (d *door) proxied(path string) string {
 }
 
 // tooLargeREST: REQUEST_TOO_LARGE is 413 by
-// https://docs.aws.amazon.com/apigateway/latest/developerguide/supported-gateway-response-types.html; the words are unverified.
+// https://docs.aws.amazon.com/apigateway/latest/developerguide/supported-gateway-response-types.html; the words for an event that is too
+// large are unverified, those for a body were reported by users.
 var tooLargeREST = &refusal{
 	status: http.StatusRequestEntityTooLarge, kind: "RequestTooLargeException", body: `{"message":"Request Too Long"}`,
 }
 
-func (restAPI) bodyLimit() (int64, *refusal) { return maxGatewayBody, tooLargeREST }
+func (restAPI) bodyLimit() (int64, *refusal) {
+	return maxGatewayBody, &refusal{
+		status: http.StatusRequestEntityTooLarge, plain: "text/plain", body: "HTTP content length exceeded 10485760 bytes.",
+	}
+}
 
 // event1 is the input format of a Lambda proxy integration:
 // https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html. What is absent is null.

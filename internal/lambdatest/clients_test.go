@@ -164,10 +164,12 @@ func source(t testing.TB, n int64) string {
 	return name
 }
 
+func idOf(url string) tus.ID { return tus.ID(url[strings.LastIndexByte(url, '/')+1:]) }
+
 // holds compares the stored object with the source, byte for byte, and looks for what should not be left.
 func (d *deployment) holds(t testing.TB, url string, n int64) {
 	t.Helper()
-	id := tus.ID(url[strings.LastIndexByte(url, '/')+1:])
+	id := idOf(url)
 	f, err := os.Open(filepath.Join(tmp, "s3", bucket, d.prefix+string(id))) // the S3 server stores files
 	if err != nil {
 		t.Fatal(err)

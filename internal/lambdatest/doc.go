@@ -3,5 +3,5 @@
 // instances are frozen and killed as Lambda does it and worse.
 //
 // The tests need versitygw and dynoxide (make servers) and the clients (make clients). What is missing is skipped with a sentence, or
-// fails where REQUIRE_EMULATORS=1. With -short, nothing here starts. E2E_LONG=1 uploads the gigabyte.
+// fails where REQUIRE_EMULATORS=1. With -short, nothing here starts.
 package lambdatest

@@ -3,26 +3,34 @@ package lambdatest
 import (
 	"context"
 	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/fileloft/fileloft/internal/lambdagate"
 )
 
-// TestKilled uploads a large file in chunks of 4 MiB through the HTTP API and the unmodified binary while instances of it are killed
+// TestKilled uploads a gigabyte in chunks of 4 MiB through the HTTP API and the unmodified binary while instances of it are killed
 // at random. tus-js-client resumes by its defaults, and the object is the source.
 //
 // A killed writer's lease stays for 6 s by default, and the client's next request waits for it: killed again and again while it waits, it
 // would run out of retries. So as it is set up by default, the function is killed at work every ten seconds or so; with leases of a
-// second, every second.
+// second, every second, but not more often than the client has patience for without getting on.
 func TestKilled(t *testing.T) {
 	c := inCloud(t)
 	require(t, clients[0].name, clients[0].lacks())
 	t.Run("by default", func(t *testing.T) {
-		testKilled(t, c.deploy(t), func() time.Duration { return time.Duration(8000+rand.IntN(4000)) * time.Millisecond }, killBusy)
+		first := 2 * time.Second
+		testKilled(t, c.deploy(t), func() time.Duration {
+			d := first + time.Duration(rand.IntN(4000))*time.Millisecond
+			first = 8 * time.Second
+			return d
+		}, killBusy)
 	})
 	t.Run("every second", func(t *testing.T) {
 		d := c.deploy(t, "FILELOFT_LEASE_TTL=1s")
@@ -44,13 +52,12 @@ func killBusy(f *lambdagate.Function) lambdagate.Instance {
 }
 
 func testKilled(t *testing.T, d *deployment, pause func() time.Duration, kill func(*lambdagate.Function) lambdagate.Instance) {
-	size := int64(256 << 20)
-	if long {
-		size = 1 << 30
-	}
+	const size = int64(1 << 30)
 	var b bill
 	f := d.function(t, lambdagate.Options{Invoked: b.add})
-	url := ways[0].open(f, t)
+	p := progress{Handler: lambdagate.HTTPAPI(f, nil)}
+	srv := httptest.NewServer(&p)
+	t.Cleanup(srv.Close)
 	file := source(t, size)
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Minute)
 	defer cancel()
@@ -64,9 +71,13 @@ func testKilled(t *testing.T, d *deployment, pause func() time.Duration, kill fu
 				return
 			case <-time.After(pause()):
 			}
+			if p.patience() == 0 {
+				continue
+			}
 			switch v := kill(f); {
 			case v.Busy:
 				busy++
+				p.kills.Add(1)
 				fallthrough
 			case v.PID != 0:
 				kills++
@@ -74,7 +85,7 @@ func testKilled(t *testing.T, d *deployment, pause func() time.Duration, kill fu
 		}
 	})
 	begin := time.Now()
-	at, log, err := clients[0].run(ctx, file, url)
+	at, log, err := clients[0].run(ctx, file, srv.URL+"/files/")
 	took := time.Since(begin)
 	stop()
 	killer.Wait()
@@ -106,4 +117,29 @@ func (b *bill) add(i lambdagate.Invocation) {
 	if i.Err != nil {
 		b.failed++
 	}
+}
+
+// progress sees how a client gets on.
+type progress struct {
+	http.Handler
+	kills atomic.Int32 // since the last PATCH that was answered well
+}
+
+func (p *progress) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	p.Handler.ServeHTTP(&seen{w, p}, r)
+}
+
+// patience is how many more failures the client stands without progress: its defaults are four retries.
+func (p *progress) patience() int { return max(0, 3-int(p.kills.Load())) }
+
+type seen struct {
+	http.ResponseWriter
+	p *progress
+}
+
+func (s *seen) WriteHeader(status int) {
+	if status == http.StatusNoContent {
+		s.p.kills.Store(0)
+	}
+	s.ResponseWriter.WriteHeader(status)
 }

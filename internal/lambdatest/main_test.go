@@ -22,7 +22,6 @@ import (
 )
 
 var (
-	long = os.Getenv("E2E_LONG") == "1"
 	root = filepath.Join("..", "..")
 	tmp  string // of the whole run: the binary, what the S3 server stores
 )

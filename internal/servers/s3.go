@@ -16,10 +16,11 @@ type S3Server struct {
 	URL string
 	// Access and Secret are its root account's keys.
 	Access, Secret string
+	Dir            string // where its files lie, a bucket a directory
 }
 
-func newS3(addr string) *S3Server {
-	return &S3Server{URL: "http://" + addr, Access: s3Access, Secret: s3Secret}
+func newS3(addr, dir string) *S3Server {
+	return &S3Server{URL: "http://" + addr, Access: s3Access, Secret: s3Secret, Dir: dir}
 }
 
 const s3Access, s3Secret = "test", "testsecret"
@@ -34,7 +35,7 @@ func versityArgs(dir string) func(host, port string) []string {
 func S3(t testing.TB) *S3Server {
 	t.Helper()
 	dir := t.TempDir() // before the process: what is registered first is removed last
-	return newS3(forTest(t, versitygw, versityArgs(dir)).Addr)
+	return newS3(forTest(t, versitygw, versityArgs(dir)).Addr, dir)
 }
 
 // StartS3 does the same for a program, over a directory that exists.
@@ -47,7 +48,7 @@ func StartS3(ctx context.Context, dir string) (*Process, *S3Server, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	return p, newS3(p.Addr), nil
+	return p, newS3(p.Addr, dir), nil
 }
 
 // Client returns a client of the server.

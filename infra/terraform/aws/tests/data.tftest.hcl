@@ -1,5 +1,7 @@
 # No account and no network: the provider is mocked. What it would compute has the form that AWS gives it.
 mock_provider "aws" {
+  override_during = plan # Terraform 1.11
+
   mock_data "aws_partition" {
     defaults = { partition = "aws" }
   }
@@ -49,7 +51,8 @@ variables {
   package = "versions.tf"
 }
 
-run "the_bucket_is_private_and_its_net_wider_than_expiry" {
+run "the_bucket_is_private_and_the_table_as_dynamostate_wants_it" {
+  command = plan
   assert {
     condition = alltrue([
       aws_s3_bucket_public_access_block.objects.block_public_acls, aws_s3_bucket_public_access_block.objects.block_public_policy,
@@ -81,9 +84,6 @@ run "the_bucket_is_private_and_its_net_wider_than_expiry" {
     condition     = jsondecode(aws_s3_bucket_policy.objects.policy).Statement[0].Effect == "Deny" && jsondecode(aws_s3_bucket_policy.objects.policy).Statement[0].Condition.Bool["aws:SecureTransport"] == "false"
     error_message = "The bucket answers without TLS."
   }
-}
-
-run "the_table_is_as_dynamostate_wants_it" {
   assert {
     condition     = aws_dynamodb_table.records.hash_key == "i" && aws_dynamodb_table.records.range_key == null && aws_dynamodb_table.records.billing_mode == "PAY_PER_REQUEST"
     error_message = "The key or the billing is another."
@@ -107,6 +107,7 @@ run "the_table_is_as_dynamostate_wants_it" {
 }
 
 run "the_net_follows_expiry" {
+  command = plan
   variables {
     expiration_days = 14
   }
@@ -117,17 +118,6 @@ run "the_net_follows_expiry" {
   assert {
     condition     = alltrue([for f in aws_lambda_function.this : f.environment[0].variables.FILELOFT_EXPIRATION_TTL == "1209600"])
     error_message = "The functions expire uploads at another time."
-  }
-}
-
-run "a_net_of_ones_own" {
-  variables {
-    expiration_days = 14
-    abort_days      = 90
-  }
-  assert {
-    condition     = [for r in aws_s3_bucket_lifecycle_configuration.objects.rule : r.abort_incomplete_multipart_upload[0].days_after_initiation if r.id == "abort-incomplete-uploads"] == [90]
-    error_message = "The net is not where it was put."
   }
 }
 
@@ -157,10 +147,13 @@ run "expiry_by_the_back_door_is_refused" {
   expect_failures = [var.settings]
 }
 
-run "a_key_and_versions" {
+run "a_key_versions_and_a_net_of_ones_own" {
+  command = plan
   variables {
     kms_key_arn         = "arn:aws:kms:eu-central-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
     versioning          = true
+    expiration_days     = 14
+    abort_days          = 90
     force_destroy       = true
     deletion_protection = false
   }
@@ -179,6 +172,10 @@ run "a_key_and_versions" {
   assert {
     condition     = aws_s3_bucket.objects.force_destroy && !aws_dynamodb_table.records.deletion_protection_enabled
     error_message = "It cannot be destroyed."
+  }
+  assert {
+    condition     = [for r in aws_s3_bucket_lifecycle_configuration.objects.rule : r.abort_incomplete_multipart_upload[0].days_after_initiation if r.id == "abort-incomplete-uploads"] == [90]
+    error_message = "The net is not where it was put."
   }
 }
 

@@ -1,5 +1,7 @@
 # No account and no network: the provider is mocked. What it would compute has the form that AWS gives it.
 mock_provider "aws" {
+  override_during = plan # Terraform 1.11
+
   mock_data "aws_partition" {
     defaults = { partition = "aws" }
   }
@@ -33,6 +35,9 @@ mock_provider "aws" {
   mock_resource "aws_apigatewayv2_api" {
     defaults = { id = "http1", api_endpoint = "https://http1.execute-api.eu-central-1.amazonaws.com" }
   }
+  mock_resource "aws_apigatewayv2_authorizer" {
+    defaults = { id = "authorizer1" }
+  }
   mock_resource "aws_api_gateway_rest_api" {
     defaults = { id = "rest1", root_resource_id = "root1" }
   }
@@ -50,6 +55,7 @@ variables {
 }
 
 run "an_http_api_by_default" {
+  command = plan
   assert {
     condition     = output.endpoint_url == "https://http1.execute-api.eu-central-1.amazonaws.com/files/"
     error_message = "The endpoint is ${output.endpoint_url}."
@@ -89,10 +95,12 @@ run "an_http_api_by_default" {
 }
 
 run "a_rest_api" {
+  command = plan
   variables {
-    door           = "rest-api"
-    throttle_rate  = 7
-    throttle_burst = 9
+    door            = "rest-api"
+    alarm_topic_arn = "arn:aws:sns:eu-central-1:123456789012:alarms"
+    throttle_rate   = 7
+    throttle_burst  = 9
   }
   assert {
     condition     = output.endpoint_url == "https://rest1.execute-api.eu-central-1.amazonaws.com/live/files/"
@@ -126,9 +134,18 @@ run "a_rest_api" {
     condition     = length(aws_apigatewayv2_api.this) == 0 && length(aws_lambda_function_url.this) == 0
     error_message = "There is a second door."
   }
+  assert {
+    condition     = alltrue([for a in aws_cloudwatch_metric_alarm.this : a.alarm_actions == toset([var.alarm_topic_arn]) && a.ok_actions == toset([var.alarm_topic_arn])])
+    error_message = "An alarm is not told."
+  }
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.this["door-errors"].metric_name == "5XXError" && aws_cloudwatch_metric_alarm.this["door-errors"].dimensions == tomap({ ApiName = "fileloft" })
+    error_message = "The alarm watches another door."
+  }
 }
 
 run "a_function_url" {
+  command = plan
   variables {
     door = "function-url"
   }
@@ -152,26 +169,18 @@ run "a_function_url" {
     condition     = length(aws_apigatewayv2_api.this) == 0 && length(aws_api_gateway_rest_api.this) == 0
     error_message = "There is a second door."
   }
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.this["door-errors"].metric_name == "Url5xxCount" && aws_cloudwatch_metric_alarm.this["door-errors"].namespace == "AWS/Lambda" && aws_cloudwatch_metric_alarm.this["door-errors"].dimensions == tomap({ FunctionName = "fileloft-endpoint" })
+    error_message = "The alarm watches another door."
+  }
 }
 
-run "a_domain_and_a_path_of_ones_own" {
+run "an_authorizer_leaves_preflights_open_on_a_domain_of_ones_own" {
+  command = plan
   variables {
     base_url  = "https://uploads.example.com"
     base_path = "/v1/uploads/"
-  }
-  assert {
-    condition     = output.endpoint_url == "https://uploads.example.com/v1/uploads/"
-    error_message = "The endpoint is ${output.endpoint_url}."
-  }
-  assert {
-    condition     = alltrue([for f in aws_lambda_function.this : f.environment[0].variables.FILELOFT_BASE_URL == "https://uploads.example.com" && f.environment[0].variables.FILELOFT_BASE_PATH == "/v1/uploads/"])
-    error_message = "The functions do not know."
-  }
-}
-
-run "an_authorizer_leaves_preflights_open" {
-  variables {
-    jwt = { issuer = "https://issuer.example.com/", audience = ["uploads"] }
+    jwt       = { issuer = "https://issuer.example.com/", audience = ["uploads"] }
   }
   assert {
     condition     = aws_apigatewayv2_route.default[0].authorization_type == "JWT" && aws_apigatewayv2_route.default[0].authorizer_id == aws_apigatewayv2_authorizer.this[0].id
@@ -184,6 +193,14 @@ run "an_authorizer_leaves_preflights_open" {
   assert {
     condition     = keys(aws_apigatewayv2_route.preflight) == ["OPTIONS /", "OPTIONS /{proxy+}"] && alltrue([for r in aws_apigatewayv2_route.preflight : r.authorization_type == "NONE"])
     error_message = "A browser's preflight, which carries no token, is refused."
+  }
+  assert {
+    condition     = output.endpoint_url == "https://uploads.example.com/v1/uploads/"
+    error_message = "The endpoint is ${output.endpoint_url}."
+  }
+  assert {
+    condition     = alltrue([for f in aws_lambda_function.this : f.environment[0].variables.FILELOFT_BASE_URL == "https://uploads.example.com" && f.environment[0].variables.FILELOFT_BASE_PATH == "/v1/uploads/"])
+    error_message = "The functions do not know."
   }
 }
 

@@ -1,5 +1,7 @@
 # No account and no network: the provider is mocked. What it would compute has the form that AWS gives it.
 mock_provider "aws" {
+  override_during = plan # Terraform 1.11
+
   mock_data "aws_partition" {
     defaults = { partition = "aws" }
   }
@@ -49,7 +51,8 @@ variables {
   package = "versions.tf"
 }
 
-run "one_program_twice" {
+run "one_program_twice_with_what_it_may_do_and_its_alarms" {
+  command = plan
   assert {
     condition     = output.function_names == { endpoint = "fileloft-endpoint", sweeper = "fileloft-sweeper" }
     error_message = "The functions are ${jsonencode(output.function_names)}."
@@ -101,9 +104,6 @@ run "one_program_twice" {
     condition     = output.chunk_size == 4194304 && output.bucket_name == "objects-bucket" && output.table_name == "fileloft"
     error_message = "The outputs tell something else."
   }
-}
-
-run "the_sweeper_is_called_and_nothing_queues_up" {
   assert {
     condition     = aws_cloudwatch_event_rule.sweep.schedule_expression == "rate(10 minutes)" && aws_cloudwatch_event_target.sweep.rule == "fileloft-sweep" && aws_cloudwatch_event_target.sweep.arn == aws_lambda_function.this["sweeper"].arn
     error_message = "Nobody calls the sweeper."
@@ -116,9 +116,6 @@ run "the_sweeper_is_called_and_nothing_queues_up" {
     condition     = aws_lambda_function_event_invoke_config.sweep.maximum_retry_attempts == 0 && aws_lambda_function_event_invoke_config.sweep.maximum_event_age_in_seconds == 60
     error_message = "Sweeps queue up."
   }
-}
-
-run "each_may_do_what_it_does" {
   assert {
     condition = jsondecode(aws_iam_role_policy.this["endpoint"].policy).Statement == [
       { Sid = "Logs", Effect = "Allow", Action = ["logs:CreateLogStream", "logs:PutLogEvents"], Resource = "arn:aws:logs:eu-central-1:123456789012:log-group:fileloft:*" },
@@ -145,9 +142,22 @@ run "each_may_do_what_it_does" {
     condition     = alltrue([for r in aws_iam_role.this : jsondecode(r.assume_role_policy).Statement[0].Principal == { Service = "lambda.amazonaws.com" }])
     error_message = "Others may take the roles."
   }
+  assert {
+    condition     = keys(aws_cloudwatch_metric_alarm.this) == ["door-errors", "endpoint-errors", "endpoint-throttles", "sweeper-errors", "sweeper-throttles"]
+    error_message = "The alarms are ${jsonencode(keys(aws_cloudwatch_metric_alarm.this))}."
+  }
+  assert {
+    condition     = alltrue([for a in aws_cloudwatch_metric_alarm.this : length(a.alarm_actions) == 0 && a.treat_missing_data == "notBreaching"])
+    error_message = "An alarm goes somewhere, or off where nothing happens."
+  }
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.this["door-errors"].metric_name == "5xx" && aws_cloudwatch_metric_alarm.this["door-errors"].namespace == "AWS/ApiGateway" && aws_cloudwatch_metric_alarm.this["door-errors"].dimensions == tomap({ ApiId = "http1" })
+    error_message = "The alarm watches another door."
+  }
 }
 
 run "a_key_and_traces_need_permission" {
+  command = plan
   variables {
     kms_key_arn = "arn:aws:kms:eu-central-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
     tracing     = true
@@ -169,6 +179,7 @@ run "a_key_and_traces_need_permission" {
 }
 
 run "settings_and_sizes_of_ones_own" {
+  command = plan
   variables {
     architecture         = "x86_64"
     memory_size          = 1024
@@ -189,46 +200,6 @@ run "settings_and_sizes_of_ones_own" {
   assert {
     condition     = alltrue([for f in aws_lambda_function.this : f.environment[0].variables.FILELOFT_CORS_ALLOW_ORIGIN == "https://app.example.com,https://*.example.org" && f.environment[0].variables.FILELOFT_MAX_METADATA == "4KiB"])
     error_message = "The functions do not know."
-  }
-}
-
-run "alarms_are_silent_without_a_topic" {
-  assert {
-    condition     = keys(aws_cloudwatch_metric_alarm.this) == ["door-errors", "endpoint-errors", "endpoint-throttles", "sweeper-errors", "sweeper-throttles"]
-    error_message = "The alarms are ${jsonencode(keys(aws_cloudwatch_metric_alarm.this))}."
-  }
-  assert {
-    condition     = alltrue([for a in aws_cloudwatch_metric_alarm.this : length(a.alarm_actions) == 0 && a.treat_missing_data == "notBreaching"])
-    error_message = "An alarm goes somewhere, or off where nothing happens."
-  }
-  assert {
-    condition     = aws_cloudwatch_metric_alarm.this["door-errors"].metric_name == "5xx" && aws_cloudwatch_metric_alarm.this["door-errors"].namespace == "AWS/ApiGateway" && aws_cloudwatch_metric_alarm.this["door-errors"].dimensions == tomap({ ApiId = "http1" })
-    error_message = "The alarm watches another door."
-  }
-}
-
-run "alarms_tell_a_topic_and_watch_the_door_that_there_is" {
-  variables {
-    door            = "rest-api"
-    alarm_topic_arn = "arn:aws:sns:eu-central-1:123456789012:alarms"
-  }
-  assert {
-    condition     = alltrue([for a in aws_cloudwatch_metric_alarm.this : a.alarm_actions == toset([var.alarm_topic_arn]) && a.ok_actions == toset([var.alarm_topic_arn])])
-    error_message = "An alarm is not told."
-  }
-  assert {
-    condition     = aws_cloudwatch_metric_alarm.this["door-errors"].metric_name == "5XXError" && aws_cloudwatch_metric_alarm.this["door-errors"].dimensions == tomap({ ApiName = "fileloft" })
-    error_message = "The alarm watches another door."
-  }
-}
-
-run "alarms_watch_a_function_url" {
-  variables {
-    door = "function-url"
-  }
-  assert {
-    condition     = aws_cloudwatch_metric_alarm.this["door-errors"].metric_name == "Url5xxCount" && aws_cloudwatch_metric_alarm.this["door-errors"].namespace == "AWS/Lambda" && aws_cloudwatch_metric_alarm.this["door-errors"].dimensions == tomap({ FunctionName = "fileloft-endpoint" })
-    error_message = "The alarm watches another door."
   }
 }
 
