@@ -1,0 +1,167 @@
+package firestorestate_test
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/fileloft/fileloft/state/firestorestate"
+	"github.com/fileloft/fileloft/storage/memstore"
+	"github.com/fileloft/fileloft/tus"
+)
+
+// The costs that the package comment promises, as calls and as documents billed.
+func TestWhatEachStepCosts(t *testing.T) {
+	st, client, w := open(t, emulator(t), nil)
+	ctx := t.Context()
+	called(t, w, "New", 0, 0)
+	u := tus.Upload{ID: "a", Birth: "b", Length: 100, Offset: 7}
+	create := claim(0, 0)
+	try(st.Create(ctx, u, create))(t)
+	called(t, w, "Create", 0, 1, commit)
+	try(st.Create(ctx, u, create))(t)
+	called(t, w, "Create repeated", 1, 1, commit, get)
+	_, err := st.Create(ctx, u, claim(0, 0))
+	refused(t, "Create of a taken ID", err, tus.ErrExists)
+	called(t, w, "Create of a taken ID", 1, 1, commit, get)
+	try(st.Load(ctx, "a"))(t)
+	called(t, w, "Load", 1, 0, get)
+
+	var l tus.Lease
+	for range 5 {
+		l = try(st.Acquire(ctx, "a", claim(time.Minute, 2)))(t)
+		called(t, w, "Acquire", 1, 1, get, commit)
+		next := l.Upload
+		next.Offset++
+		l = try(st.Commit(ctx, l, next, claim(time.Minute, 2)))(t)
+		called(t, w, "a Commit that renews", 0, 1, commit)
+		next.Offset++
+		l = try(st.Commit(ctx, l, next, claim(0, 0)))(t)
+		called(t, w, "a Commit that releases", 0, 1, commit)
+	}
+
+	_, err = st.Commit(ctx, l, l.Upload, claim(time.Minute, 0))
+	noError(t, err)
+	called(t, w, "a Commit under a released lease", 1, 1, get, commit)
+
+	l = try(st.Acquire(ctx, "a", tus.Claim{Offset: tus.AnyOffset, TTL: time.Minute, Steal: true, Nonce: tus.NewNonce()}))(t)
+	w.since()
+	other := try(firestorestate.New(client, collection, nil))(t)
+	l = try(other.Commit(ctx, l, l.Upload, claim(time.Minute, 0)))(t)
+	called(t, w, "a Commit by another process", 1, 1, get, commit)
+	noError(t, other.Delete(ctx, l))
+	called(t, w, "Delete", 0, 1, commit)
+	noError(t, other.Delete(ctx, l))
+	called(t, w, "Delete repeated", 1, 0, get)
+	_, err = st.Acquire(ctx, "nobody", claim(time.Minute, 0))
+	refused(t, "Acquire of nothing", err, tus.ErrNotFound)
+	called(t, w, "Acquire of nothing", 1, 0, get)
+	noError(t, st.Ping(ctx))
+	called(t, w, "Ping", 1, 0, get)
+
+	for _, id := range []tus.ID{"", "../a", "a/b", tus.ID(strings.Repeat("x", 3000))} {
+		_, err := st.Load(ctx, id)
+		refused(t, "Load of a bad ID", err, tus.ErrNotFound)
+		_, err = st.Acquire(ctx, id, claim(time.Minute, 0))
+		refused(t, "Acquire of a bad ID", err, tus.ErrNotFound)
+	}
+	called(t, w, "an ID that cannot be", 0, 0)
+}
+
+func refused(t *testing.T, what string, err, want error) {
+	t.Helper()
+	if !errors.Is(err, want) {
+		t.Errorf("%s: %v, want %v", what, err, want)
+	}
+}
+
+// client speaks tus to a handler.
+type client struct{ h http.Handler }
+
+func (c client) do(method, path, body string, header ...string) *httptest.ResponseRecorder {
+	req := httptest.NewRequest(method, path, strings.NewReader(body))
+	req.Header.Set("Tus-Resumable", "1.0.0")
+	for i := 0; i < len(header); i += 2 {
+		req.Header.Set(header[i], header[i+1])
+	}
+	rec := httptest.NewRecorder()
+	c.h.ServeHTTP(rec, req)
+	return rec
+}
+
+// create makes an upload of six thousand bytes and returns where it is.
+func (c client) create(t *testing.T) string {
+	t.Helper()
+	made := c.do(http.MethodPost, "/files/", "", "Upload-Length", "6000")
+	if made.Code != http.StatusCreated {
+		t.Fatalf("POST: %d %s", made.Code, made.Body)
+	}
+	return made.Header().Get("Location")
+}
+
+func (c client) patch(t *testing.T, location string, offset int) {
+	t.Helper()
+	rec := c.do(http.MethodPatch, location, strings.Repeat("x", 1000),
+		"Upload-Offset", fmt.Sprint(offset), "Content-Type", "application/offset+octet-stream")
+	if rec.Code != http.StatusNoContent {
+		t.Fatalf("PATCH: %d %s", rec.Code, rec.Body)
+	}
+}
+
+// A PATCH through the engine is one read and two writes, however many came before it, with expiration too. The last one also
+// seals the upload and finishes it.
+func TestAPATCHIsOneReadAndTwoWrites(t *testing.T) {
+	st, _, w := open(t, emulator(t), nil)
+	c := client{try(tus.NewHandler(st, memstore.New(nil), &tus.Options{EnableExpiration: true}))(t)}
+	location := c.create(t)
+	called(t, w, "POST", 0, 1, commit)
+	for i := range 5 {
+		c.patch(t, location, i*1000)
+		called(t, w, "PATCH", 1, 2, get, commit, commit)
+	}
+	if rec := c.do(http.MethodHead, location, ""); rec.Header().Get("Upload-Offset") != "5000" {
+		t.Errorf("HEAD: %d %v", rec.Code, rec.Header())
+	}
+	called(t, w, "HEAD", 1, 0, get)
+	c.patch(t, location, 5000)
+	called(t, w, "the last PATCH", 1, 3, get, commit, commit, commit)
+	if rec := c.do(http.MethodDelete, location, ""); rec.Code != http.StatusNoContent {
+		t.Errorf("DELETE: %d %s", rec.Code, rec.Body)
+	}
+	called(t, w, "DELETE", 2, 3, get, get, commit, commit, commit) // it looks whether there is an upload first
+}
+
+func TestASweepRemovesWhatIsExpiredAndNeverScans(t *testing.T) {
+	now := time.Now()
+	clock := func() time.Time { return now }
+	st, _, w := open(t, emulator(t), &firestorestate.Options{Now: clock})
+	h := try(tus.NewHandler(st, memstore.New(nil), &tus.Options{EnableExpiration: true, Now: clock}))(t)
+	for range 10 {
+		client{h}.create(t)
+	}
+	now = now.Add(12 * time.Hour)
+	young := client{h}.create(t)
+	now = now.Add(13 * time.Hour)
+	w.since()
+	report, err := h.Sweep(t.Context())
+	if err != nil || report != (tus.SweepReport{Expired: 10}) {
+		t.Errorf("Sweep: %+v, %v", report, err)
+	}
+	called(t, w, "a sweep of ten", 10+10, 10*3,
+		append([]string{query}, slices.Repeat([]string{get, commit, commit, commit}, 10)...)...)
+	left := 0
+	for u, err := range st.List(t.Context(), "") {
+		noError(t, err)
+		if left++; !strings.HasSuffix(young, string(u.ID)) {
+			t.Errorf("%s is left", u.ID)
+		}
+	}
+	if left != 1 {
+		t.Errorf("%d are left, want 1", left)
+	}
+}
