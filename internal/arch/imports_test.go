@@ -26,10 +26,12 @@ var allowed = map[string][]string{
 	"state/sqlitestate": {"tus", "state", "modernc.org/sqlite", "modernc.org/sqlite/"},
 	"state/statetest":   {"tus", "state", "github.com/google/go-cmp/"},
 
-	"storage/filestore": {"tus", "golang.org/x/sys/unix", "golang.org/x/sync/"},
-	"storage/memstore":  {"tus"},
-	"storage/s3store":   {"tus", "github.com/aws/aws-sdk-go-v2/", "github.com/aws/smithy-go", "github.com/aws/smithy-go/", "golang.org/x/sync/"},
-	"storage/storetest": {"tus", "state", "state/memstate", "github.com/google/go-cmp/"},
+	"storage/filestore":        {"tus", "golang.org/x/sys/unix", "golang.org/x/sync/"},
+	"storage/gcsstore":         {"tus", "cloud.google.com/go/storage", "google.golang.org/api/", "golang.org/x/sync/"},
+	"storage/gcsstore/gcsfake": {"cloud.google.com/go/storage", "google.golang.org/api/option"}, // Google Cloud Storage in memory, for tests and by hand
+	"storage/memstore":         {"tus"},
+	"storage/s3store":          {"tus", "github.com/aws/aws-sdk-go-v2/", "github.com/aws/smithy-go", "github.com/aws/smithy-go/", "golang.org/x/sync/"},
+	"storage/storetest":        {"tus", "state", "state/memstate", "github.com/google/go-cmp/"},
 
 	"internal/app": {"tus"}, // no store and no command line: functions link it
 	"internal/app/backend": {
