@@ -38,8 +38,9 @@ var (
 // New returns the state in a collection at the top of the client's database. It makes no call. A collection is there as soon
 // as it has a document; [CreateIndexes] or the project's Terraform makes the index that listings need.
 //
-// The client should find out by itself that a connection is dead, which a function's is that was frozen for a while:
-// by grpc.WithKeepaliveParams, with a time of 10 s or some more.
+// The client must find out by itself that a connection is dead, as a function's is that was frozen for a while: give it
+// grpc.WithKeepaliveParams with a Time of 30 s and a Timeout of 5 s. Without it the calls of such a process fail for as
+// long as the system believes in the connection.
 func New(client *firestore.Client, collection string, opt *Options) (*Store, error) {
 	if err := checkCollection(collection); err != nil {
 		return nil, err
