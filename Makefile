@@ -19,7 +19,7 @@ LDFLAGS   := -s -w -X main.release=$(VERSION)
 HAVE_CC   := $(shell command -v $${CC:-cc} 2>/dev/null)
 GOFILES    = $(shell git ls-files --cached --others --exclude-standard '*.go')
 
-.PHONY: help check fmt fmt-check vet lint arch unit test test-race test-all clients bench bench-peer bench-peer-s3 fuzz build package lambda-bootstrap lambda-local docs cost vuln tools servers clean
+.PHONY: help check fmt fmt-check vet lint arch unit test test-race test-all clients bench bench-peer bench-peer-s3 fuzz build package gcf-source lambda-bootstrap lambda-local docs cost vuln tools servers clean
 
 help: ## Print what there is to make
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -119,6 +119,12 @@ package: ## Build dist/lambda-arm64.zip and dist/lambda-amd64.zip for AWS, and p
 		$(MAKE) --no-print-directory lambda-bootstrap LAMBDA_ARCH=$$arch OUT=dist/lambda-$$arch/bootstrap; \
 		$(GO) run ./internal/lambdazip dist/lambda-$$arch.zip dist/lambda-$$arch/bootstrap; \
 	done
+
+# What the platform's builder makes the functions from: it wants sources, not a program.
+GCF_SOURCE ?= dist/gcf-source.zip
+gcf-source: ## Build dist/gcf-source.zip for Google Cloud, and print its size
+	@mkdir -p "$$(dirname "$(GCF_SOURCE)")"
+	@$(GO) run ./internal/gcfzip "$(GCF_SOURCE)"
 
 lambda-local: servers ## Run the Lambda function on this machine behind the four services of AWS (ARGS='-kill 5s')
 	@$(GO) build -o bin/lambdalocal ./internal/lambdalocal

@@ -47,6 +47,7 @@ var allowed = map[string][]string{
 	},
 	"internal/lambdagate": {"internal/servers"},              // Lambda and its doors on this machine, for tests and by hand
 	"internal/lambdatest": {},                                // the Lambda binary behind those doors: tests alone
+	"internal/gcfzip":     {},                                // packs the functions' sources for Google
 	"internal/lambdazip":  {},                                // packs the function for AWS
 	"internal/ledger":     {},                                // counts billed calls on the wire, for tests
 	"internal/load":       {},                                // a load for any tus server: it knows them by HTTP only
@@ -134,6 +135,7 @@ var denied = map[string][]string{
 		"modernc.org/", module + "/internal/app/backend", module + "/state/sqlitestate", module + "/storage/filestore",
 	}),
 	"internal/lambdalocal": slices.Concat(google, azure),
+	"internal/gcfzip":      clouds,
 	"internal/lambdazip":   clouds,
 	"internal/load":        clouds,
 }
