@@ -1,6 +1,7 @@
 package gcsfake
 
 import (
+	"hash/crc32"
 	"maps"
 	"net/http"
 	"slices"
@@ -89,8 +90,8 @@ func (s *Server) Names(bucket string, is func(name string, metadata map[string]s
 	return names
 }
 
-// Harm does to an object what a store must never do: it replaces its bytes by others of that number, and nothing else. It reports
-// whether there is such an object.
+// Harm does to an object what a store must never do: it replaces its bytes, and with them their crc32c, under the same generation.
+// It reports whether there is such an object.
 func (s *Server) Harm(bucket, name string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -100,7 +101,7 @@ func (s *Server) Harm(bucket, name string) bool {
 	}
 	other := *o
 	other.data = [][]byte{slices.Repeat([]byte{'?'}, int(o.size))}
-	other.setSums(other.data[0])
+	other.setCRC(crc32.Checksum(other.data[0], castagnoli))
 	s.buckets[bucket][name] = &other
 	return true
 }

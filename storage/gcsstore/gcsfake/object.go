@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/json"
+	"hash"
 	"hash/crc32"
 	"io"
 	"net/http"
@@ -46,11 +47,51 @@ type object struct {
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// setSums gives an object the checksums of one that was uploaded.
-func (o *object) setSums(data []byte) {
-	sum := md5.Sum(data) //nolint:gosec // a checksum of Google's, not a secret's
-	o.res.MD5Hash = base64.StdEncoding.EncodeToString(sum[:])
-	o.setCRC(crc32.Checksum(data, castagnoli))
+// content is what an upload has brought so far.
+type content struct {
+	data [][]byte
+	size int64
+	crc  uint32
+	md5  hash.Hash
+	keep bool // the bytes, not their sums alone
+}
+
+func (s *Server) newContent() content {
+	return content{md5: md5.New(), keep: !s.opt.Discard} //nolint:gosec // a checksum of Google's, not a secret's
+}
+
+// read takes in all of r. Where whole says so, what is short of a quantum at the end is left out, unless the sum is total.
+func (c *content) read(r io.Reader, whole bool, total int64) error {
+	var block []byte
+	for {
+		if block == nil || c.keep {
+			block = make([]byte, quantum)
+		}
+		n, err := 0, error(nil)
+		for n < quantum && err == nil { // io.ReadFull cannot tell a body that ends from one that breaks off
+			var k int
+			k, err = r.Read(block[n:])
+			n += k
+		}
+		if n == quantum || err == io.EOF && n > 0 && (!whole || c.size+int64(n) == total) {
+			c.add(block[:n])
+		}
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+func (c *content) add(b []byte) {
+	c.crc = crc32.Update(c.crc, castagnoli, b)
+	_, _ = c.md5.Write(b)
+	c.size += int64(len(b))
+	if c.keep {
+		c.data = append(c.data, b)
+	}
 }
 
 func (o *object) setCRC(crc uint32) {

@@ -20,8 +20,7 @@ type session struct {
 	u    *incoming
 	gone bool // under the server's lock
 
-	mu   sync.Mutex // one request at a time
-	data []byte     // persisted
+	mu   sync.Mutex // one request at a time; over u's content too
 	done *object
 }
 
@@ -117,12 +116,12 @@ func (s *Server) writeSession(r *http.Request) (*answer, error) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		return &answer{json: ses.done.res}, nil
 	}
-	have := int64(len(ses.data))
+	have := ses.u.size
 	if !c.query {
 		if err := ses.take(r, c); err != nil {
 			return nil, err
 		}
-		have = int64(len(ses.data))
+		have = ses.u.size
 	}
 	if c.total < 0 || have != c.total {
 		if c.query && c.total >= 0 && c.total < have {
@@ -131,21 +130,21 @@ func (s *Server) writeSession(r *http.Request) (*answer, error) {
 		return incomplete(r, have), nil
 	}
 	ses.u.hash(r.Header)
-	o, err := s.store(ses.u, ses.data)
+	o, err := s.store(ses.u)
 	if err != nil {
 		s.mu.Lock()
 		ses.gone = true
 		s.mu.Unlock()
 		return nil, err
 	}
-	ses.done, ses.data = o, nil
+	ses.done = o
 	return &answer{json: o.res}, nil
 }
 
 // take adds a chunk to what is persisted. Bytes that are there already are passed over; a chunk that begins behind them is
 // refused: nothing may be missing in between.
 func (ses *session) take(r *http.Request, c contentRange) error {
-	have := int64(len(ses.data))
+	have := ses.u.size
 	if c.first > have {
 		_, _ = io.Copy(io.Discard, r.Body)
 		return fail(http.StatusBadRequest, "invalid", "the chunk begins at %d, and %d bytes are there", c.first, have)
@@ -153,17 +152,13 @@ func (ses *session) take(r *http.Request, c contentRange) error {
 	if _, err := io.CopyN(io.Discard, r.Body, have-c.first); err != nil {
 		return nil //nolint:nilerr // a chunk that is there already
 	}
-	chunk, err := io.ReadAll(r.Body)
-	end := have + int64(len(chunk))
-	if err != nil || end != c.total { // of what is not the end, whole quanta are kept
-		keep := end / quantum * quantum
-		if err == nil && keep == have && len(chunk) > 0 {
-			return fail(http.StatusBadRequest, "invalid", "The number of bytes uploaded is required to be equal or greater than %d, "+
-				"except for the final request", quantum)
-		}
-		chunk = chunk[:max(keep-have, 0)]
+	if err := ses.u.read(r.Body, true, c.total); err != nil {
+		return nil //nolint:nilerr // the connection broke off: what came before counts
 	}
-	ses.data = append(ses.data, chunk...)
+	if news := r.ContentLength - (have - c.first); ses.u.size == have && news > 0 && news < quantum {
+		return fail(http.StatusBadRequest, "invalid", "The number of bytes uploaded is required to be equal or greater than %d, "+
+			"except for the final request", quantum)
+	}
 	return nil
 }
 

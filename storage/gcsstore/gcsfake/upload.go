@@ -1,6 +1,7 @@
 package gcsfake
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"io"
 	"mime"
@@ -19,15 +20,14 @@ func (s *Server) insert(r *http.Request) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	u := &incoming{bucket: r.PathValue("bucket"), conds: c}
+	u := &incoming{bucket: r.PathValue("bucket"), conds: c, content: s.newContent()}
 	u.res.Name = q.Get("name")
-	var body []byte
 	switch q.Get("uploadType") {
 	case "media":
 		u.res.ContentType = r.Header.Get("Content-Type")
-		body, err = io.ReadAll(r.Body)
+		err = u.read(r.Body, false, 0)
 	case "multipart":
-		body, err = u.readMultipart(r)
+		err = u.readMultipart(r)
 	case "resumable":
 		return s.beginSession(r, u)
 	default:
@@ -37,7 +37,7 @@ func (s *Server) insert(r *http.Request) (*answer, error) {
 		return nil, fail(http.StatusBadRequest, "badContent", "the body broke off: %v", err)
 	}
 	u.hash(r.Header)
-	o, err := s.store(u, body)
+	o, err := s.store(u)
 	if err != nil {
 		return nil, err
 	}
@@ -49,6 +49,7 @@ type incoming struct {
 	bucket string
 	conds  conditions
 	res    resource // as the client wants it
+	content
 }
 
 // name is what the object is to be called: the query counts, and the metadata where it says nothing.
@@ -65,33 +66,32 @@ func (u *incoming) merge(body io.Reader) error {
 
 // readMultipart reads multipart/related: the metadata as JSON, then the bytes
 // (https://cloud.google.com/storage/docs/uploading-objects-from-memory, "multipart").
-func (u *incoming) readMultipart(r *http.Request) ([]byte, error) {
+func (u *incoming) readMultipart(r *http.Request) error {
 	_, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil {
-		return nil, err
+		return err
 	}
 	m := multipart.NewReader(r.Body, params["boundary"])
 	p, err := m.NextPart()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if err := u.merge(p); err != nil {
-		return nil, err
+		return err
 	}
 	if p, err = m.NextPart(); err != nil {
-		return nil, err
+		return err
 	}
 	if u.res.ContentType == "" {
 		u.res.ContentType = p.Header.Get("Content-Type")
 	}
-	body, err := io.ReadAll(p)
-	if err != nil {
-		return nil, err
+	if err := u.read(p, false, 0); err != nil {
+		return err
 	}
 	if _, err := m.NextPart(); err != io.EOF {
-		return nil, io.ErrUnexpectedEOF // the closing boundary is what tells that nothing is missing
+		return io.ErrUnexpectedEOF // the closing boundary is what tells that nothing is missing
 	}
-	return body, nil
+	return nil
 }
 
 // hash takes over the checksums of an X-Goog-Hash header (https://cloud.google.com/storage/docs/xml-api/reference-headers#xgooghash).
@@ -109,13 +109,14 @@ func (u *incoming) hash(h http.Header) {
 }
 
 // store makes an object of what has arrived: it must be what the checksums say, and the conditions must hold now.
-func (s *Server) store(u *incoming, body []byte) (*object, error) {
+func (s *Server) store(u *incoming) (*object, error) {
 	if u.res.Name == "" || len(u.res.Name) > 1024 {
 		return nil, fail(http.StatusBadRequest, "required", "Required: an object name of 1 to 1024 bytes")
 	}
 	want := u.res
-	o := &object{res: u.res, data: [][]byte{body}, size: int64(len(body))}
-	o.setSums(body)
+	o := &object{res: u.res, data: u.data, size: u.size}
+	o.res.MD5Hash = base64.StdEncoding.EncodeToString(u.md5.Sum(nil))
+	o.setCRC(u.crc)
 	if err := compare(want, &o.res); err != nil {
 		return nil, err
 	}
