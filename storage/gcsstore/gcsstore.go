@@ -61,8 +61,8 @@ type Store struct {
 	pause  time.Duration // before the second try of a request that the client does not repeat by itself
 }
 
-// New returns a Store in a bucket. It sends nothing. How requests are repeated is the client's setting (SetRetry): by default until
-// the context ends.
+// New returns a Store in a bucket. It sends nothing. How often requests are repeated, and after what time, is the client's setting
+// (SetRetry): by default until the context ends.
 func New(client *storage.Client, bucket string, opt *Options) (*Store, error) {
 	var o Options
 	if opt != nil {
@@ -86,8 +86,10 @@ func New(client *storage.Client, bucket string, opt *Options) (*Store, error) {
 	case !strings.HasSuffix(o.Pieces, "/"):
 		return nil, fmt.Errorf("gcsstore: the prefix of pieces %q does not end with a slash", o.Pieces)
 	}
+	// All that is sent here may be sent again: objects are made under conditions, and what is gone counts as deleted.
+	handle := client.Bucket(bucket).Retryer(storage.WithPolicy(storage.RetryAlways), storage.WithErrorFunc(storage.ShouldRetry))
 	return &Store{
-		bucket: client.Bucket(bucket), name: bucket, prefix: o.Prefix, pieces: o.Pieces, opt: o,
+		bucket: handle, name: bucket, prefix: o.Prefix, pieces: o.Pieces, opt: o,
 		memory: newBudget(o.Memory), wait: time.Second, pause: 250 * time.Millisecond,
 	}, nil
 }

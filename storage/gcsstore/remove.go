@@ -107,8 +107,7 @@ func (s *Store) removePieces(ctx context.Context, u *tus.Upload, names []string)
 	return kept
 }
 
-// remove deletes an object, of one generation where that is known: the client then repeats the request by itself. One that is gone
-// counts, and one that is another by now.
+// remove deletes an object, of one generation where that is known. One that is gone counts, and one that is another by now.
 func (s *Store) remove(ctx context.Context, key string, gen int64) error {
 	h := s.bucket.Object(key)
 	if gen > 0 {
