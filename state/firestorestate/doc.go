@@ -51,7 +51,8 @@
 //
 // So a PATCH is one read and two writes, however large the upload is. A Swapper's Commit would be a read more: but the
 // process that acquired the lease has just seen the document's update time, and remembers it for as long as the lease lasts.
-// That memory decides nothing. Where it is wrong the write's condition fails, where it is empty the document is read.
+// Nothing hangs on that memory: where another process has written since, the condition fails, and where it is empty the
+// document is read.
 //
 // Firestore takes about one write a second to one document, sustained. A PATCH is two, so chunks should take some seconds:
 // 8 MiB and more. More often than that works for a while and is slowed down by Aborted after.

@@ -12,8 +12,8 @@ import (
 const maxVersions = 4096
 
 // versions remembers which update time Firestore gave to the writes of this process whose leases are not released yet. It
-// spares a Commit its read. It decides nothing: a version that is wrong would fail the precondition, and one that is
-// forgotten costs a read.
+// spares a Commit its read. A time is that of one write, named by epoch, nonce and birth, and no other's: a write since then,
+// by whomever, has made the document's time another one, and the precondition fails. A time that is forgotten costs a read.
 type versions struct {
 	mu         sync.Mutex
 	max        int
