@@ -148,7 +148,7 @@ func checkSource(t *testing.T, dir string) {
 func ask(t *testing.T, program, target, method, path string) *http.Response {
 	t.Helper()
 	port := freePort(t)
-	cmd := exec.Command(program) //nolint:noctx // it is stopped below, before its output is read
+	cmd := exec.Command(program)
 	cmd.Env = []string{
 		"PORT=" + port, "FUNCTION_TARGET=" + target, "K_SERVICE=fileloft", "FILELOFT_GCS_BUCKET=bucket", "FILELOFT_FIRESTORE_PROJECT=project",
 		"FILELOFT_GCS_ENDPOINT=http://127.0.0.1:1", "FIRESTORE_EMULATOR_HOST=127.0.0.1:1",
