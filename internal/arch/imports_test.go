@@ -35,7 +35,7 @@ var allowed = map[string][]string{
 
 	"internal/app": {"tus"}, // no store and no command line: functions link it
 	"internal/app/backend": {
-		"tus", "internal/app", "internal/app/awsbackend", "state/memstate", "state/sqlitestate", "storage/filestore",
+		"tus", "internal/app", "internal/app/awsbackend", "internal/app/gcpbackend", "state/memstate", "state/sqlitestate", "storage/filestore",
 	},
 	"internal/app/awsbackend": {"internal/app", "state/dynamostate", "storage/s3store", "github.com/aws/aws-sdk-go-v2/"},
 	"internal/arch":           {},
@@ -54,6 +54,14 @@ var allowed = map[string][]string{
 	"internal/e2e":        {},                                // black-box: it knows the server by HTTP only
 	"internal/servers":    {"github.com/aws/aws-sdk-go-v2/"}, // real servers: processes and ports, and a client of the one with keys
 
+	"internal/app/gcpbackend": {
+		"internal/app", "state/firestorestate", "storage/gcsstore", "cloud.google.com/go/firestore", "cloud.google.com/go/firestore/apiv1/admin",
+		"cloud.google.com/go/storage", "google.golang.org/api/option", "google.golang.org/grpc", "google.golang.org/grpc/keepalive",
+	},
+	"functions/gcf": {
+		"internal/app", "internal/app/gcpbackend", "github.com/GoogleCloudPlatform/functions-framework-go/", "github.com/cloudevents/sdk-go/v2",
+	},
+	"functions/gcf/cmd/fileloft-gcf": {"functions/gcf"},
 	"functions/lambda": {
 		"internal/app", "internal/app/awsbackend", "github.com/aws/aws-lambda-go/", "github.com/awslabs/aws-lambda-go-api-proxy/core",
 	},
@@ -130,7 +138,10 @@ var tests = []string{
 
 // denied lists what must not be linked into a binary, however it would get there.
 var denied = map[string][]string{
-	"cmd/fileloft": slices.Concat(tests, google, azure),
+	"cmd/fileloft": slices.Concat(tests, azure),
+	"functions/gcf/cmd/fileloft-gcf": slices.Concat(tests, amazon, azure, []string{
+		"modernc.org/", module + "/internal/app/backend", module + "/state/sqlitestate", module + "/storage/filestore",
+	}),
 	"functions/lambda": slices.Concat(tests, google, azure, []string{
 		"modernc.org/", module + "/internal/app/backend", module + "/state/sqlitestate", module + "/storage/filestore",
 	}),

@@ -9,6 +9,7 @@ import (
 
 	"github.com/fileloft/fileloft/internal/app"
 	"github.com/fileloft/fileloft/internal/app/awsbackend"
+	"github.com/fileloft/fileloft/internal/app/gcpbackend"
 	"github.com/fileloft/fileloft/state/memstate"
 	"github.com/fileloft/fileloft/state/sqlitestate"
 	"github.com/fileloft/fileloft/storage/filestore"
@@ -22,6 +23,8 @@ func openStorage(ctx context.Context, c app.Config, dir string) (tus.Storage, er
 		return filestore.New(dir, &filestore.Options{NoSync: !c.FSSync, Verify: verify})
 	case "s3":
 		return awsbackend.Storage(ctx, c)
+	case "gcs":
+		return gcpbackend.Storage(ctx, c)
 	}
 	return nil, errors.New("this program has no such storage")
 }
@@ -34,6 +37,8 @@ func openState(ctx context.Context, c app.Config, dir string) (tus.State, error)
 		return openSQLite(c, dir)
 	case "dynamodb":
 		return awsbackend.State(ctx, c)
+	case "firestore":
+		return gcpbackend.State(ctx, c)
 	}
 	return nil, errors.New("this program has no such state")
 }
@@ -67,6 +72,9 @@ func InitState(ctx context.Context, c app.Config, dir string) (what string, err 
 	case "dynamodb":
 		err = awsbackend.CreateState(ctx, c)
 		what = "the table " + c.DynamoDBTable + " with its index and its time to live"
+	case "firestore":
+		err = gcpbackend.CreateState(ctx, c)
+		what = "the indexes and the time to live of the collection " + c.FirestoreCollection
 	default:
 		err = errors.New("this program has no such state")
 	}
