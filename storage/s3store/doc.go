@@ -57,6 +57,18 @@
 //	                                         notes. One of them sees the other
 //	Remove, at any place                     sign, session, pieces, object, in this order; repeated from the start
 //
+// # Other stores
+//
+// The tests run on versitygw. The whole suite and uploads of all kinds were also run by hand on MinIO (of February 2026), where:
+//
+//	a second Complete     404 NoSuchUpload, or 412 with the condition; versitygw repeats its 200. All are understood
+//	gaps, ETags           as on S3: parts 3, 7, 10 make an object, with the ETag of their MD5s
+//	If-None-Match         as on S3, on PutObject and on CompleteMultipartUpload
+//	x-amz-mp-object-size  not looked at; the sum of the listed parts is what Complete goes by
+//	If-Match on a delete  not looked at: two Removes of one upload at once, with another upload completed under its key in
+//	                      between, can delete the other's object
+//	an abort, repeated    204 instead of 404
+//
 // # What is not guaranteed
 //
 // An AbortMultipartUpload is taken to be atomic against a CompleteMultipartUpload, as S3's strong consistency says. A part that is
