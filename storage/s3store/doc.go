@@ -8,8 +8,8 @@
 //	<pieces><id>/<birth>/object           a finished Partial upload, which Concat alone reads
 //	<pieces><id>/<birth>/gone             a sign: this upload was removed, and could be completed without a session
 //
-// Bytes become parts of one size, numbered by the slots of the lease; what is short of a part becomes a tail. When tails and new
-// bytes make a part's worth, one UploadPart streams them, the tails by ranged GETs. The cursor names the session, the
+// Bytes become parts of one size, which the upload's first body decides, numbered by the slots of the lease; what is short
+// of a part becomes a tail. When tails and new bytes make a part's worth, one UploadPart streams them, the tails by ranged GETs. The cursor names the session, the
 // committed part numbers in runs, the tails, the tails that were replaced, and two MD5 states: over the tails, so that a
 // part's Content-MD5 is known before it is sent, and over the parts' MD5s, which make the object's ETag. It takes some 300 bytes
 // and never more than 16 KiB.
