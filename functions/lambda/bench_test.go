@@ -62,7 +62,7 @@ func BenchmarkPatchOf4MiB(b *testing.B) {
 	b.ResetTimer()
 	for i := range b.N {
 		r := call(event("PATCH", path, body, map[string]string{
-			"Tus-Resumable": "1.0.0", "Upload-Offset": strconv.Itoa(i * size), "Content-Type": "application/offset+octet-stream",
+			"Tus-Resumable": "1.0.0", "Upload-Offset": strconv.Itoa(i * size), "Content-Type": octets,
 		}))
 		if r.StatusCode != 204 {
 			b.Fatalf("%+v", r)

@@ -81,11 +81,12 @@ func plainString(p []byte, i int) (from, to int, ok bool) {
 	return i, i + n, true
 }
 
-// body returns the bytes that the client sent.
+// body returns the bytes that the client sent; counts says that they may be stored.
 //
 // A gateway hands bodies over as base64, but for those that it takes for text. A REST API without binary media types takes all
-// for text, and puts U+FFFD in the place of what is not: such bytes must not be stored. ASCII comes through unharmed.
-func (e *event) body() ([]byte, error) {
+// for text, and puts U+FFFD in the place of what is not: such bytes must not be stored. ASCII comes through unharmed. A body of
+// a type that is text at every gateway is never stored, and may be anything.
+func (e *event) body(counts bool) ([]byte, error) {
 	b := e.cut
 	if b == nil {
 		b = []byte(e.Body)
@@ -99,7 +100,7 @@ func (e *event) body() ([]byte, error) {
 		return out[:n], nil
 	}
 	for _, c := range b {
-		if c >= 0x80 {
+		if counts && c >= 0x80 {
 			return nil, errText
 		}
 	}

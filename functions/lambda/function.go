@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -43,7 +44,7 @@ func (f *function) serve(ctx context.Context, e *event, d door) ([]byte, error) 
 			f.answer(w, r)
 			return
 		}
-		f.refuse(w, err)
+		f.refuse(w, e.RequestContext.RequestID, err)
 	}
 	switch d {
 	case payload2:
@@ -71,15 +72,15 @@ func (f *function) serve(ctx context.Context, e *event, d door) ([]byte, error) 
 func (f *function) answer(w http.ResponseWriter, r *http.Request) {
 	defer func() {
 		if p := recover(); p != nil {
-			f.refuse(w, errors.New("internal: something went wrong"))
+			f.refuse(w, r.Header.Get("X-Request-Id"), errors.New("internal: something went wrong"))
 		}
 	}()
 	f.app.ServeHTTP(w, r)
 }
 
 // refuse answers a request that never came to the handler.
-func (f *function) refuse(w http.ResponseWriter, err error) {
-	f.log.Error("request refused", "error", err)
+func (f *function) refuse(w http.ResponseWriter, id string, err error) {
+	f.log.Error("request refused", "error", err, "request_id", id)
 	status, text := http.StatusBadRequest, err.Error()
 	switch {
 	case errors.Is(err, errBase64):
@@ -90,6 +91,7 @@ func (f *function) refuse(w http.ResponseWriter, err error) {
 	}
 	hd := w.Header()
 	hd.Set("Tus-Resumable", "1.0.0")
+	hd.Set("X-Request-Id", cmp.Or(id, "none")) // a load balancer has none
 	hd.Set("Content-Type", "text/plain; charset=utf-8")
 	hd.Set("X-Content-Type-Options", "nosniff")
 	hd.Set("Cache-Control", "no-store")

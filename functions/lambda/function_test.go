@@ -165,7 +165,7 @@ func TestEveryDoorLeadsToTheSameUpload(t *testing.T) {
 			if r.StatusCode != 201 || !ok || !strings.HasPrefix(path, "/files/") {
 				t.Fatalf("POST: %d, Location %q, %s", r.StatusCode, loc, r.Body)
 			}
-			patch := map[string]string{"Tus-Resumable": "1.0.0", "Upload-Offset": "0", "Content-Type": "application/offset+octet-stream"}
+			patch := map[string]string{"Tus-Resumable": "1.0.0", "Upload-Offset": "0", "Content-Type": octets}
 			body := "\x00\xff\xfe012345\n"
 			r = invoke(t, f, d.event("PATCH", path, b64(body), patch))
 			if r.StatusCode != 204 || r.header("Upload-Offset") != "10" || r.header("X-Request-Id") == "" {
@@ -191,7 +191,7 @@ func TestEveryDoorLeadsToTheSameUpload(t *testing.T) {
 }
 
 func TestBodiesThatAGatewayHasSpoiltAreRefused(t *testing.T) {
-	headers := map[string]string{"Tus-Resumable": "1.0.0", "Upload-Offset": "0", "Content-Type": "application/offset+octet-stream"}
+	headers := map[string]string{"Tus-Resumable": "1.0.0", "Upload-Offset": "0", "Content-Type": octets}
 	rest := doors["REST API"].event
 	for _, tt := range []struct {
 		name, body string
@@ -211,7 +211,7 @@ func TestBodiesThatAGatewayHasSpoiltAreRefused(t *testing.T) {
 			e := rest("PATCH", path, tt.body, headers)
 			e["isBase64Encoded"] = tt.encoded
 			r := invoke(t, f, e)
-			if r.StatusCode != tt.status || !strings.Contains(r.Body, tt.says) || r.header("Tus-Resumable") != "1.0.0" {
+			if r.StatusCode != tt.status || !strings.Contains(r.Body, tt.says) || r.header("Tus-Resumable") != "1.0.0" || r.header("X-Request-Id") == "" {
 				t.Errorf("%+v", r)
 			}
 			want := map[bool]string{true: "10", false: "0"}[tt.status == 204]
@@ -222,12 +222,24 @@ func TestBodiesThatAGatewayHasSpoiltAreRefused(t *testing.T) {
 	}
 }
 
+// What is text by its type comes as it is, whatever it holds, and is no upload's.
+func TestABodyOfAnotherTypeIsTheWrongTypeAndNotASpoiltBody(t *testing.T) {
+	f := newFunction(t)
+	d := doors["HTTP API, default stage"].event
+	loc := invoke(t, f, d("POST", "/files/", "", map[string]string{"Tus-Resumable": "1.0.0", "Upload-Length": "10"})).header("Location")
+	e := d("PATCH", loc[strings.Index(loc, "/files/"):], "\ufffd", map[string]string{"Tus-Resumable": "1.0.0", "Upload-Offset": "0", "Content-Type": "text/plain"})
+	e["isBase64Encoded"] = false
+	if r := invoke(t, f, e); r.StatusCode != 415 {
+		t.Errorf("%+v", r)
+	}
+}
+
 func TestABodyOverTheChunkSizeHearsTheSize(t *testing.T) {
 	f := newFunction(t)
 	d := doors["Function URL"].event
 	loc := invoke(t, f, d("POST", "/files/", "", map[string]string{"Tus-Resumable": "1.0.0", "Upload-Length": "10000000"})).header("Location")
 	r := invoke(t, f, d("PATCH", loc[strings.Index(loc, "/files/"):], b64(strings.Repeat("x", 4<<20+1)),
-		map[string]string{"Tus-Resumable": "1.0.0", "Upload-Offset": "0", "Content-Type": "application/offset+octet-stream"}))
+		map[string]string{"Tus-Resumable": "1.0.0", "Upload-Offset": "0", "Content-Type": octets}))
 	if r.StatusCode != 413 || !strings.Contains(r.Body, "4194304 bytes") || !strings.Contains(r.header("Upload-Limit"), "max-append-size=4194304") {
 		t.Errorf("%+v", r)
 	}

@@ -12,17 +12,20 @@ import (
 	"github.com/awslabs/aws-lambda-go-api-proxy/core"
 )
 
+// octets is the type of bodies that are stored.
+const octets = "application/offset+octet-stream"
+
 // request makes the request that the client sent out of an event.
 func (e *event) request(ctx context.Context, d door, base string) (*http.Request, error) {
-	body, err := e.body()
-	if err != nil {
-		return nil, err
-	}
 	r, err := e.adapted(d)
 	if err != nil {
 		return nil, err
 	}
 	e.putHeaders(r)
+	body, err := e.body(r.Header.Get("Content-Type") == octets)
+	if err != nil {
+		return nil, err
+	}
 	path, origin := e.place(d, base)
 	r.URL = &url.URL{Scheme: "https", Host: r.Host, Path: path, RawQuery: r.URL.RawQuery}
 	r.RequestURI = r.URL.RequestURI()

@@ -279,7 +279,7 @@ func TestLocation(t *testing.T) {
 
 func TestTheFunctionStartsWithTheWholeBody(t *testing.T) {
 	f := deploy(t, Options{})
-	for name, door := range doors(f) {
+	for name, door := range doors(f, 0) {
 		addr := strings.TrimPrefix(open(t, door), "http://")
 		c := dial(t, addr)
 		fmt.Fprintf(c, "PATCH /prod/x HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nhalf of it")

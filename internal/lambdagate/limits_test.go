@@ -10,18 +10,19 @@ import (
 	"time"
 )
 
-func doors(f *Function) map[string]http.Handler {
+// doors are all services; those with a timeout of their own have this one, or by 0 their default.
+func doors(f *Function, timeout time.Duration) map[string]http.Handler {
 	return map[string]http.Handler{
-		"HTTP API": HTTPAPI(f, &DoorOptions{Stage: "prod", Timeout: 500 * time.Millisecond}), "REST API": RESTAPI(f, &DoorOptions{Timeout: 500 * time.Millisecond}),
+		"HTTP API": HTTPAPI(f, &DoorOptions{Stage: "prod", Timeout: timeout}), "REST API": RESTAPI(f, &DoorOptions{Timeout: timeout}),
 		"Function URL": FunctionURL(f, nil), "ALB": ALB(f, nil),
 	}
 }
 
 // opened serves all doors.
-func opened(t *testing.T, f *Function) map[string]string {
+func opened(t *testing.T, f *Function, timeout time.Duration) map[string]string {
 	t.Helper()
 	urls := map[string]string{}
-	for name, door := range doors(f) {
+	for name, door := range doors(f, timeout) {
 		urls[name] = open(t, door) + "/prod/x"
 	}
 	return urls
@@ -43,8 +44,8 @@ func moduleDir(module string) (string, error) {
 
 // What a client is told where the function does not answer.
 func TestFailures(t *testing.T) {
-	f := deploy(t, Options{MaxInstances: 1, Timeout: 3 * time.Second})
-	urls := opened(t, f)
+	f := deploy(t, Options{MaxInstances: 1})
+	urls := opened(t, f, 0)
 	const malformed = "raw:[1,2"
 	for _, c := range []struct {
 		door, do string
@@ -92,8 +93,8 @@ func busy(f *Function) bool {
 
 // Patience and concurrency end in different words at each door.
 func TestTimeoutsAndThrottling(t *testing.T) {
-	f := deploy(t, Options{MaxInstances: 1, Timeout: 1500 * time.Millisecond})
-	urls := opened(t, f)
+	f := deploy(t, Options{MaxInstances: 1, Timeout: 2500 * time.Millisecond})
+	urls := opened(t, f, 700*time.Millisecond)
 	for door, want := range map[string]struct {
 		slow, throttled      int
 		slowBody, throttled2 string
@@ -119,7 +120,7 @@ func TestTimeoutsAndThrottling(t *testing.T) {
 		}
 		<-done
 		gateway := want.slow == 503 || want.slow == 504
-		if took := time.Since(begin); gateway && took > 1400*time.Millisecond || !gateway && took < 1500*time.Millisecond {
+		if took := time.Since(begin); gateway && took > 2400*time.Millisecond || !gateway && took < 2500*time.Millisecond {
 			t.Errorf("%s: answered after %v", door, took)
 		}
 		if gateway && !busy(f) {
@@ -132,7 +133,7 @@ func TestTimeoutsAndThrottling(t *testing.T) {
 // Each door lets through what it may and refuses more, with the answer of its service.
 func TestSizes(t *testing.T) {
 	f := deploy(t, Options{})
-	urls := opened(t, f)
+	urls := opened(t, f, 0)
 	for _, c := range []struct {
 		door         string
 		body, header int
@@ -167,7 +168,7 @@ func TestSizes(t *testing.T) {
 // What a function says of headers reaches the client as each service lets it.
 func TestAnswers(t *testing.T) {
 	f := deploy(t, Options{})
-	urls := opened(t, f)
+	urls := opened(t, f, 0)
 	const two = `raw:{"statusCode":201,"headers":{"X-A":"1","Connection":"close"},"cookies":["a=1","b=2"],"body":"AP8=","isBase64Encoded":true}`
 	const one = `raw:{"statusCode":201,"headers":{"X-A":"1","Date":"never"},"multiValueHeaders":{"Set-Cookie":["a=1","b=2"],"X-A":["1"]},"body":"AP8=","isBase64Encoded":true}`
 	for door, do := range map[string]string{"HTTP API": two, "Function URL": two, "REST API": one} {

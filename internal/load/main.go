@@ -107,7 +107,7 @@ func (s *settings) round(collection string) (float64, error) {
 	return rate, nil
 }
 
-// drive repeats one client's unit of work until the time is over.
+// drive repeats one client's unit of work until the time is over, and does it once at least.
 func (s *settings) drive(c *client, start time.Time, done *atomic.Int64) error {
 	data := make([]byte, min(s.chunk, s.size))
 	var loc string
@@ -117,7 +117,7 @@ func (s *settings) drive(c *client, start time.Time, done *atomic.Int64) error {
 			return err
 		}
 	}
-	for time.Since(start) < s.length {
+	for first := true; first || time.Since(start) < s.length; first = false {
 		var err error
 		n := int64(1)
 		switch s.mode {

@@ -148,6 +148,30 @@ func TestLongBodiesMakeLongParts(t *testing.T) {
 	}
 }
 
+// Bodies that do not divide the part size are as cheap as those that do: the parts are made to fit the first.
+func TestPartsFitTheBodies(t *testing.T) {
+	for _, body := range []int{100, 300, 450, 600, 999} {
+		s, f := onFake(Options{})
+		p := newUpload(t, s, 100_000)
+		a := (1000 + body - 1) / body // bodies that make a part
+		for range a {
+			p.append(strings.Repeat("a", body))
+		}
+		f.used()
+		for range 3 * a {
+			p.append(strings.Repeat("b", body))
+		}
+		want := map[string]int{"PutObject": 3 * (a - 1), "UploadPart": 3, "GetObject": 3 * (a - 1), "DeleteObject": 3 * (a - 1)}
+		if calls, _, _ := f.used(); !maps.Equal(calls, want) {
+			t.Errorf("bodies of %d (-want +got):\n%s", body, cmp.Diff(want, calls))
+		}
+		p.append(strings.Repeat("c", 100_000-4*a*body))
+		if err := p.complete(); err != nil {
+			t.Errorf("bodies of %d: %v", body, err)
+		}
+	}
+}
+
 // A body that has parts of its own on the way waits for them when memory is short: a tail would be sent twice.
 func TestShortOfMemoryABodyWaitsForItsOwnParts(t *testing.T) {
 	s, f := onFake(Options{PartSize: 8 << 20, Memory: 20 << 20})

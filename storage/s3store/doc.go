@@ -8,8 +8,8 @@
 //	<pieces><id>/<birth>/object           a finished Partial upload, which Concat alone reads
 //	<pieces><id>/<birth>/gone             a sign: this upload was removed, and could be completed without a session
 //
-// Bytes become parts of one size, numbered by the slots of the lease; what is short of a part becomes a tail. When tails and new
-// bytes make a part's worth, one UploadPart streams them, the tails by ranged GETs. The cursor names the session, the
+// Bytes become parts of one size, which the upload's first body decides, numbered by the slots of the lease; what is short
+// of a part becomes a tail. When tails and new bytes make a part's worth, one UploadPart streams them, the tails by ranged GETs. The cursor names the session, the
 // committed part numbers in runs, the tails, the tails that were replaced, and two MD5 states: over the tails, so that a
 // part's Content-MD5 is known before it is sent, and over the parts' MD5s, which make the object's ETag. It takes some 300 bytes
 // and never more than 16 KiB.
@@ -56,6 +56,18 @@
 //	Concat, late, after Remove               it notes its session and then looks for the sign; Remove leaves the sign and then looks for
 //	                                         notes. One of them sees the other
 //	Remove, at any place                     sign, session, pieces, object, in this order; repeated from the start
+//
+// # Other stores
+//
+// The tests run on versitygw. The whole suite and uploads of all kinds were also run by hand on MinIO (of February 2026), where:
+//
+//	a second Complete     404 NoSuchUpload, or 412 with the condition; versitygw repeats its 200. All are understood
+//	gaps, ETags           as on S3: parts 3, 7, 10 make an object, with the ETag of their MD5s
+//	If-None-Match         as on S3, on PutObject and on CompleteMultipartUpload
+//	x-amz-mp-object-size  not looked at; the sum of the listed parts is what Complete goes by
+//	If-Match on a delete  not looked at: two Removes of one upload at once, with another upload completed under its key in
+//	                      between, can delete the other's object
+//	an abort, repeated    204 instead of 404
 //
 // # What is not guaranteed
 //

@@ -30,8 +30,9 @@ type Options struct {
 	Prefix string
 	// Pieces is the prefix of all that belongs to unfinished uploads. Default ".fileloft/"; it should not be public.
 	Pieces string
-	// PartSize is the size of a part, from 5 MiB to 5 GiB, default 8 MiB. It is doubled for uploads whose first body is
-	// longer than four parts, and raised where a known length would need more than 8,000 parts.
+	// PartSize is the size of a part, from 5 MiB to 5 GiB, default 8 MiB. For an upload whose first body is shorter it is
+	// made a multiple of that, and doubled where that is longer than four parts; it is raised where a known length would need
+	// more than 8,000 parts.
 	PartSize int64
 	// UniformParts keeps one part size through the whole of every upload, as Cloudflare R2 wants it. An upload whose
 	// length is declared late then ends at 9,999 parts. Otherwise parts double in size every 1,000 of them.

@@ -43,5 +43,17 @@ func (a *appender) outcome() (cursor, int64) {
 	if len(c.runs) == 0 {
 		c.Session = ""
 	}
+	if a.base.Session == "" && len(a.lease.Upload.Cursor) == 0 && len(c.runs) == 0 && c.Part == a.s.opt.PartSize {
+		c.Part = fit(c.Part, n)
+	}
 	return c, n
+}
+
+// fit makes a part size a multiple of an upload's first body: clients send bodies of one size, and where they end with the parts,
+// no body needs a part and a tail.
+func fit(part, body int64) int64 {
+	if body <= 0 || body >= part {
+		return part
+	}
+	return (part + body - 1) / body * body
 }

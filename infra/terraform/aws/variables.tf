@@ -213,7 +213,7 @@ variable "endpoint_concurrency" {
 variable "sweeper_concurrency" {
   description = "Sweeps at once, reserved; 0 shares the account's. Two at once are harmless. A new account may have too low a quota to reserve any."
   type        = number
-  default     = 1
+  default     = 0
   validation {
     condition     = var.sweeper_concurrency >= 0 && var.sweeper_concurrency <= 10 && floor(var.sweeper_concurrency) == var.sweeper_concurrency
     error_message = "sweeper_concurrency must be a whole number from 0 to 10."

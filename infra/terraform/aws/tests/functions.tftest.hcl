@@ -66,7 +66,7 @@ run "one_program_twice_with_what_it_may_do_and_its_alarms" {
     error_message = "The endpoint must end before its door gives up, and the sweeper may take as long as Lambda lets it."
   }
   assert {
-    condition     = aws_lambda_function.this["endpoint"].reserved_concurrent_executions == -1 && aws_lambda_function.this["sweeper"].reserved_concurrent_executions == 1
+    condition     = aws_lambda_function.this["endpoint"].reserved_concurrent_executions == -1 && aws_lambda_function.this["sweeper"].reserved_concurrent_executions == -1
     error_message = "The concurrency is another."
   }
   assert {
@@ -184,7 +184,7 @@ run "settings_and_sizes_of_ones_own" {
     architecture         = "x86_64"
     memory_size          = 1024
     endpoint_concurrency = 50
-    sweeper_concurrency  = 0
+    sweeper_concurrency  = 1
     cors_allow_origin    = ["https://app.example.com", "https://*.example.org"]
     settings             = { FILELOFT_MAX_METADATA = "4KiB" }
     tags                 = { project = "x" }
@@ -194,7 +194,7 @@ run "settings_and_sizes_of_ones_own" {
     error_message = "The functions are made otherwise."
   }
   assert {
-    condition     = aws_lambda_function.this["endpoint"].reserved_concurrent_executions == 50 && aws_lambda_function.this["sweeper"].reserved_concurrent_executions == -1
+    condition     = aws_lambda_function.this["endpoint"].reserved_concurrent_executions == 50 && aws_lambda_function.this["sweeper"].reserved_concurrent_executions == 1
     error_message = "The concurrency is another."
   }
   assert {
