@@ -34,7 +34,6 @@ func (a *appender) tidy(ctx context.Context) {
 	a.wg.Go(func() {
 		if len(a.base.Drop) > 0 {
 			a.old = a.s.removePieces(ctx, &a.lease.Upload, a.base.Drop)
-			a.old = a.old[:min(len(a.old), maxPieces)] // more than that is left to Remove and Collect
 		}
 		if inTime(ctx, 5*slowest) == nil {
 			_ = a.fold(ctx)
@@ -52,7 +51,8 @@ func (a *appender) fold(ctx context.Context) error {
 
 // cursor returns what the receipt says.
 func (a *appender) cursor() *cursor {
-	c := &cursor{Drop: append(a.old, a.drop...)}
+	c := &cursor{Drop: append(a.drop, a.old...)}
+	c.Drop = c.Drop[:min(len(c.Drop), maxPieces)] // more than that is left to Remove and Collect
 	c.Pieces = append(append(c.Pieces, a.list...), a.fresh...)
 	return c
 }
@@ -94,13 +94,14 @@ func (a *appender) run(ctx context.Context, r io.Reader) error {
 	}
 }
 
-// goOn says whether another Read may follow: not where what there is to send already takes all the time that is left.
+// goOn says whether another Read may follow: not where what there is to send already takes half of the time that is left. The
+// other half is for a Read that takes its time.
 func (a *appender) goOn(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	if n := a.pending(); n > 0 {
-		return inTime(ctx, n+maxSegment)
+		return inTime(ctx, 2*n+maxSegment)
 	}
 	return nil
 }
@@ -218,8 +219,12 @@ func (a *appender) add(ctx context.Context, p piece) error {
 	if len(a.fresh) >= fanIn || len(a.base.Pieces)+len(a.fresh) >= maxPieces {
 		a.wg.Wait()
 		a.list, a.fresh = append(a.list[:len(a.list):len(a.list)], a.fresh...), nil
-		if err := a.fold(ctx); err != nil && len(a.list) >= maxPieces {
+		err := a.fold(ctx)
+		switch {
+		case err != nil && len(a.list) >= maxPieces:
 			return fmt.Errorf("%w: compose: %w", tus.ErrUnavailable, err)
+		case len(a.list) >= maxPieces:
+			return errPieces
 		}
 		a.base.Pieces = a.list
 	}

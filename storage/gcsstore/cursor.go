@@ -11,9 +11,10 @@ import (
 
 const (
 	cursorVersion = 1
-	// maxPieces is how many pieces a cursor may name. With 32 pieces of a level composed into one of the next, five levels
-	// of 31 hold 33 million; 45 more are for composing that failed. 200 pieces, and as many dropped, take less than 16 KiB.
-	maxPieces = 200
+	// maxPieces is how many pieces a cursor may name, and how many dropped ones. With 32 of a level composed into one of the
+	// next, four levels of 31 hold a million; the rest is for the next four million, and for what could not be composed. Both
+	// together take less than 16 KiB.
+	maxPieces = 160
 	maxLevel  = 9
 )
 

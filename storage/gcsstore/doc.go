@@ -12,7 +12,7 @@
 // request; a longer one in a resumable upload, chunk after chunk. A reader that breaks off ends the piece where it is: all that was
 // read counts. Pieces are named in the cursor with their generations. Where 32 of a level have come together, the next Append composes
 // them into one of the next level, beside the reading, and the one after it deletes the 32: by then a commit has made them needless.
-// So the cursor never names more than 200 pieces, and never takes more than 16 KiB, however many PATCHes there are. Complete
+// So the cursor never names more than 160 pieces, and never takes more than 16 KiB, however many PATCHes there are. Complete
 // composes what is left, as a tree, into the object, which must not exist yet, of the generations that were committed.
 //
 // No two leases write the same name: a piece's name carries the epoch and a random word. So a writer that wakes up late can only write

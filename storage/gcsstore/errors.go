@@ -13,7 +13,10 @@ import (
 	"github.com/fileloft/fileloft/tus"
 )
 
-var errGone = fmt.Errorf("%w: the upload was removed", tus.ErrSuperseded)
+var (
+	errGone   = fmt.Errorf("%w: the upload was removed", tus.ErrSuperseded)
+	errPieces = fmt.Errorf("%w: the upload is in too many pieces", tus.ErrNoSpace)
+)
 
 // code returns the HTTP status that the store answered with, or 0.
 func code(err error) int {

@@ -17,6 +17,11 @@ import (
 func onFake(tb testing.TB, o Options, f gcsfake.Options) (*Store, *gcsfake.Server) {
 	tb.Helper()
 	srv := gcsfake.New(&f, "b")
+	return storeOn(tb, srv, "b", o), srv
+}
+
+func storeOn(tb testing.TB, srv *gcsfake.Server, bucket string, o Options) *Store {
+	tb.Helper()
 	l, err := srv.Listen(tb.Context(), "")
 	if err != nil {
 		tb.Fatal(err)
@@ -27,12 +32,12 @@ func onFake(tb testing.TB, o Options, f gcsfake.Options) (*Store, *gcsfake.Serve
 		tb.Fatal(err)
 	}
 	client.SetRetry(storage.WithBackoff(gax.Backoff{Initial: time.Millisecond, Max: 2 * time.Millisecond}))
-	s, err := New(client, "b", &o)
+	s, err := New(client, bucket, &o)
 	if err != nil {
 		tb.Fatal(err)
 	}
 	s.pause, s.wait = time.Millisecond, time.Millisecond
-	return s, srv
+	return s
 }
 
 // left lists what is there of an id in all its lives, signs apart.

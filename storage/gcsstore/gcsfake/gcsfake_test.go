@@ -341,7 +341,7 @@ func TestFaultsAndCounts(t *testing.T) {
 	var calls []gcsfake.Call
 	s := newSite(t, &gcsfake.Options{Plan: func(c gcsfake.Call) gcsfake.Fault { calls = append(calls, c); return fault }})
 	send := func(name string) (int, error) {
-		res, err := http.Post(s.url+media+name, "", bytes.NewReader([]byte("x"))) //nolint:noctx // it ends at once
+		res, err := http.Post(s.url+media+name, "", bytes.NewReader([]byte("x")))
 		if err != nil {
 			return 0, err
 		}
