@@ -126,7 +126,7 @@ func administration(t *testing.T, r *registry) *admin.FirestoreAdminClient {
 }
 
 func TestCreateIndexes(t *testing.T) {
-	r := &registry{fields: map[string]*adminpb.Field{}, looks: 3}
+	r := &registry{fields: map[string]*adminpb.Field{}, looks: 2}
 	client := administration(t, r)
 	// An index of another query, which must neither be taken for ours nor be touched.
 	r.indexes = []*adminpb.Index{{Name: "other", State: adminpb.Index_READY, QueryScope: adminpb.Index_COLLECTION, Fields: []*adminpb.Index_IndexField{
