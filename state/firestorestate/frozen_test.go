@@ -1,6 +1,7 @@
 package firestorestate_test
 
 import (
+	"fmt"
 	"io"
 	"net"
 	"sync"
@@ -84,7 +85,8 @@ func TestADeadConnectionIsReplaced(t *testing.T) {
 	const idle = 10 * time.Second // gRPC asks no earlier
 	conn := try(grpc.NewClient("passthrough:///"+addr, grpc.WithTransportCredentials(insecure.NewCredentials()),
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: idle, Timeout: 5 * time.Second})))(t)
-	client := try(firestore.NewClient(t.Context(), "frozen", option.WithGRPCConn(conn)))(t)
+	project := fmt.Sprintf("test-%d", projects.Add(1))
+	client := try(firestore.NewClient(t.Context(), project, option.WithGRPCConn(conn)))(t)
 	defer client.Close()
 	st := try(firestorestate.New(client, collection, nil))(t)
 	l := try(st.Create(t.Context(), tus.Upload{ID: "a", Birth: "b"}, claim(time.Minute, 0)))(t)

@@ -16,9 +16,10 @@ import (
 
 // What whoever sets up a collection by other means has to know; docs/decisions/0014-firestore.md has the whole of it.
 const (
+	RecordField = fieldRecord // has no index, nor has anything in it
 	ShardField  = fieldShard  // the composite index is of shard, ascending,
-	BucketField = fieldBucket // and bucket, ascending
-	TTLField    = fieldExpire // what the TTL policy reads
+	BucketField = fieldBucket // and bucket, ascending; neither has one of its own
+	TTLField    = fieldExpire // what the TTL policy reads; it has no index
 )
 
 // CreateIndexes declares what a collection needs in a database that is there already, named projects/P/databases/D: the index
@@ -30,7 +31,7 @@ const (
 func CreateIndexes(ctx context.Context, client *admin.FirestoreAdminClient, database, collection string) error {
 	group := database + "/collectionGroups/" + collection
 	err := checkCollection(collection)
-	for _, field := range []string{fieldRecord, fieldShard, fieldBucket, fieldExpire} {
+	for _, field := range []string{RecordField, ShardField, BucketField, TTLField} {
 		if err == nil {
 			err = exempt(ctx, client, group+"/fields/"+field, field == TTLField)
 		}

@@ -148,9 +148,6 @@ func TestCreateIndexes(t *testing.T) {
 			t.Errorf("the field %s is indexed: %v", name, f)
 		}
 	}
-	if firestorestate.ShardField != "shard" || firestorestate.BucketField != "bucket" || firestorestate.TTLField != "expireAt" {
-		t.Error("the names that others use are not those of the index")
-	}
 
 	// What is half there is completed, what somebody changed is put right.
 	r.fields["expireAt"].TtlConfig.State = adminpb.Field_TtlConfig_NEEDS_REPAIR
