@@ -64,7 +64,7 @@ clients: tools/node_modules/.installed ## Install and build the upload clients t
 	@echo "building tools/clients"; mkdir -p bin/clients
 	@CGO_ENABLED=0 $(GO) -C tools/clients build -trimpath -o "$(CURDIR)/bin/clients/" ./...
 
-servers: tools/node_modules/.installed bin/versitygw bin/cloud-firestore-emulator.jar ## Install the servers that tests start
+servers: tools/node_modules/.installed bin/versitygw bin/fakegcs bin/cloud-firestore-emulator.jar ## Install the servers that tests start
 
 tools/node_modules/.installed: tools/package-lock.json tools/package.json
 	@command -v npm >/dev/null || { echo "npm is missing: the tests with tus-js-client need Node"; exit 1; }
@@ -91,6 +91,11 @@ bin/tusd: tools/peer/go.mod tools/peer/go.sum
 bin/versitygw: tools/versitygw/go.mod tools/versitygw/go.sum
 	@echo "building $@"; mkdir -p bin
 	@CGO_ENABLED=0 $(GO) -C tools/versitygw build -trimpath -o "$(CURDIR)/$@" github.com/versity/versitygw/cmd/versitygw
+
+# A GCS server that others wrote, for a walk over gcsstore's requests.
+bin/fakegcs: tools/fakegcs/go.mod tools/fakegcs/go.sum
+	@echo "building $@"; mkdir -p bin
+	@CGO_ENABLED=0 $(GO) -C tools/fakegcs build -trimpath -o "$(CURDIR)/$@" github.com/fsouza/fake-gcs-server
 
 # What firestorestate is tested against: Google's emulator, which needs Java.
 bin/cloud-firestore-emulator.jar:
