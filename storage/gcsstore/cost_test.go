@@ -230,3 +230,24 @@ func TestStalledClientsStopNobody(t *testing.T) {
 	}
 	t.Logf("%v", f.Used())
 }
+
+// Operations of class A for a whole upload, by the number of its PATCHes: 1 GiB in 8 MiB chunks is 128, in 32 MiB chunks 32, in
+// one body that is committed every 64 MiB 16.
+func TestOperationsOfAnUpload(t *testing.T) {
+	for patches, most := range map[int]int{1: 2, 16: 17, 32: 33, 33: 35, 128: 134, 1024: 1060} {
+		s, f := onFake(t, Options{}, gcsfake.Options{Discard: true})
+		p := newUpload(t, s, tus.Unknown)
+		for range patches {
+			p.append("x")
+		}
+		if err := p.complete(); err != nil {
+			t.Fatal(err)
+		}
+		used := f.Used()
+		a, b, free := gcsfake.Classes(used)
+		if a > most || b != 0 {
+			t.Errorf("%d PATCHes: %v", patches, used)
+		}
+		t.Logf("%4d PATCHes: %d of class A, %d free", patches, a, free)
+	}
+}
