@@ -65,8 +65,9 @@ func TestTheBuilderMakesTheFunctionsOfTheZip(t *testing.T) {
 		if res.StatusCode != http.StatusNoContent || res.Header.Get("Tus-Version") != "1.0.0" {
 			t.Errorf("OPTIONS is answered %d with %v", res.StatusCode, res.Header)
 		}
-		if got := res.Header.Get("Upload-Limit"); !strings.Contains(got, "max-append-size=33488896") {
-			t.Errorf("the limit is told as %q", got)
+		limit := matches(t, `var.platform == "function" \? (\d+) : null`, read(t, "infra/terraform/gcp/outputs.tf"))[0]
+		if got := res.Header.Get("Upload-Limit"); !strings.Contains(got, "max-append-size="+limit) {
+			t.Errorf("the limit is told as %q, and by the module as %s", got, limit)
 		}
 	})
 	t.Run("the sweeper wants POST", func(t *testing.T) {

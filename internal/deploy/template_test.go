@@ -64,17 +64,20 @@ func parameters(t *testing.T, template string) map[string]string {
 	return defaults
 }
 
-// variables returns the module's variables with their defaults.
-func variables(t *testing.T) map[string]string {
+// variables returns the variables of a cloud's module with their defaults, "required" where there is none.
+func variables(t *testing.T, cloud string) map[string]string {
 	t.Helper()
-	file := read(t, "infra/terraform/aws/variables.tf")
+	file := read(t, "infra/terraform/"+cloud+"/variables.tf")
 	defaults := map[string]string{}
 	for _, name := range matches(t, `(?m)^variable "(\w+)" \{$`, file) {
 		text, err := braces(file, `variable "`+name+`" {`)
 		if err != nil {
 			t.Fatal(err)
 		}
-		defaults[name] = strings.Trim(matches(t, `(?m)^  default += (.*)$`, text)[0], `"`)
+		defaults[name] = "required"
+		if m := regexp.MustCompile(`(?m)^  default += (.*)$`).FindStringSubmatch(text); m != nil {
+			defaults[name] = strings.Trim(m[1], `"`)
+		}
 		if !strings.Contains(text, "description") || !strings.Contains(text, "type ") {
 			t.Errorf("the variable %s is not described", name)
 		}
@@ -102,7 +105,7 @@ var (
 )
 
 func TestBothTemplatesTakeTheSame(t *testing.T) {
-	have, paired := variables(t), map[string]bool{}
+	have, paired := variables(t, "aws"), map[string]bool{}
 	for name, def := range parameters(t, read(t, "template.yaml")) {
 		want, wantDefault := strings.ToLower(regexp.MustCompile(`([a-z])([A-Z])`).ReplaceAllString(name, "${1}_$2")), def
 		if twin, ok := twins[name]; ok {
@@ -239,14 +242,17 @@ func TestTheDocumentationNamesEverythingThatCanBeSet(t *testing.T) {
 			t.Errorf("docs/aws.md does not name the parameter %s", name)
 		}
 	}
-	for name := range variables(t) {
-		if !strings.Contains(doc, "`"+name+"`") {
-			t.Errorf("docs/aws.md does not name the variable %s", name)
+	for _, cloud := range []string{"aws", "gcp"} {
+		doc := read(t, "docs/"+cloud+".md")
+		for name := range variables(t, cloud) {
+			if !strings.Contains(doc, "`"+name+"`") {
+				t.Errorf("docs/%s.md does not name the variable %s", cloud, name)
+			}
 		}
-	}
-	for _, output := range matches(t, `(?m)^output "(\w+)"`, read(t, "infra/terraform/aws/outputs.tf")) {
-		if !strings.Contains(doc, "`"+output+"`") {
-			t.Errorf("docs/aws.md does not name the output %s", output)
+		for _, output := range matches(t, `(?m)^output "(\w+)"`, read(t, "infra/terraform/"+cloud+"/outputs.tf")) {
+			if !strings.Contains(doc, "`"+output+"`") {
+				t.Errorf("docs/%s.md does not name the output %s", cloud, output)
+			}
 		}
 	}
 }

@@ -36,14 +36,20 @@ func TestCfnLintFindsNothing(t *testing.T) {
 // registry has the test ask Terraform's registry for the real provider.
 const registry = "FILELOFT_TEST_TERRAFORM_REGISTRY"
 
-// The module's own tests are in infra/terraform/aws/tests. They run on a mocked provider, of which only the schema is
-// needed: beside the checkout there may be one that has nothing else.
-func TestTerraformModule(t *testing.T) {
+// Each module's own tests are in its directory tests. They run on a mocked provider, of which only the schema is needed: beside
+// the checkout there may be one that has nothing else.
+func TestTerraformModules(t *testing.T) {
 	if testing.Short() {
 		t.Skip("a minute or two")
 	}
+	for cloud, files := range map[string][]string{"aws": {"doors", "data", "functions"}, "gcp": {"data", "functions"}} {
+		t.Run(cloud, func(t *testing.T) { testTerraform(t, cloud, files) })
+	}
+}
+
+func testTerraform(t *testing.T, cloud string, files []string) {
 	if _, err := exec.LookPath("terraform"); err != nil {
-		t.Skip("=== SKIPPED: infra/terraform/aws is not tested: there is no terraform ===")
+		t.Skipf("=== SKIPPED: infra/terraform/%s is not tested: there is no terraform ===", cloud)
 	}
 	var env []string
 	schemas, err := filepath.Abs(filepath.Join(root, "..", "shared", "tfcheck", "setup.sh"))
@@ -54,10 +60,10 @@ func TestTerraformModule(t *testing.T) {
 		line := run(t, root, nil, "bash", schemas)
 		env = []string{"TF_CLI_CONFIG_FILE=" + matches(t, `TF_CLI_CONFIG_FILE='(.*)'`, line)[0]}
 	} else if os.Getenv(registry) == "" {
-		t.Skipf("=== SKIPPED: infra/terraform/aws is not tested: no provider; %s=1 takes the real one ===", registry)
+		t.Skipf("=== SKIPPED: infra/terraform/%s is not tested: no provider; %s=1 takes the real one ===", cloud, registry)
 	}
-	dir := filepath.Join(t.TempDir(), "aws") // init writes files
-	if err := os.CopyFS(dir, os.DirFS(filepath.Join(root, "infra", "terraform", "aws"))); err != nil {
+	dir := filepath.Join(t.TempDir(), cloud) // init writes files
+	if err := os.CopyFS(dir, os.DirFS(filepath.Join(root, "infra", "terraform", cloud))); err != nil {
 		t.Fatal(err)
 	}
 	run(t, dir, env, "terraform", "fmt", "-check", "-diff", "-recursive")
@@ -66,10 +72,10 @@ func TestTerraformModule(t *testing.T) {
 	out := run(t, dir, env, "terraform", "test", "-no-color")
 	// As many as there are: a file that terraform does not find tests nothing.
 	runs := 0
-	for _, file := range []string{"doors", "data", "functions"} {
-		runs += len(matches(t, `(?m)^run "(\w+)"`, read(t, "infra/terraform/aws/tests/"+file+".tftest.hcl")))
+	for _, file := range files {
+		runs += len(matches(t, `(?m)^run "(\w+)"`, read(t, "infra/terraform/"+cloud+"/tests/"+file+".tftest.hcl")))
 	}
-	if passed := strings.Count(out, "... pass\n") - 3; passed != runs {
+	if passed := strings.Count(out, "... pass\n") - len(files); passed != runs {
 		t.Errorf("%d of %d runs passed:\n%s", passed, runs, out)
 	}
 }
