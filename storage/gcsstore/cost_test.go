@@ -235,6 +235,9 @@ func TestStalledClientsStopNobody(t *testing.T) {
 // one body that is committed every 64 MiB 16.
 func TestOperationsOfAnUpload(t *testing.T) {
 	for patches, most := range map[int]int{1: 2, 16: 17, 32: 33, 33: 35, 128: 134, 1024: 1060} {
+		if patches > 200 && testing.Short() {
+			continue // the larger numbers take a second
+		}
 		s, f := onFake(t, Options{}, gcsfake.Options{Discard: true})
 		p := newUpload(t, s, tus.Unknown)
 		for range patches {
