@@ -12,6 +12,7 @@ locals {
       description   = "Answers tus requests"
       target        = "Fileloft"
       timeout       = var.request_timeout
+      ends_after    = var.request_timeout # the engine keeps a margin by itself
       concurrency   = var.concurrency
       min_instances = var.min_instances
       max_instances = var.max_instances
@@ -21,6 +22,7 @@ locals {
       description   = "Removes what has expired and finishes what was cut short"
       target        = "FileloftSweep"
       timeout       = 1800 # what Cloud Scheduler waits for at most
+      ends_after    = 1740 # a step that has begun needs time to end, and the report to be sent
       concurrency   = 1
       min_instances = 0
       max_instances = 2 # two sweeps at once are harmless, only not needed
@@ -48,7 +50,7 @@ locals {
   environments = {
     for role, s in local.parts : role => merge(
       { for name, value in local.environment : name => value if value != "" }, # which is the same as not set
-      { FILELOFT_REQUEST_TIMEOUT = tostring(s.timeout) },
+      { FILELOFT_REQUEST_TIMEOUT = tostring(s.ends_after) },
       var.platform == "function" ? {} : { FUNCTION_TARGET = s.target },
       var.platform == "cloud-run" && role == "endpoint" ? { FILELOFT_ENABLE_H2C = "true", FILELOFT_SWEEP_INTERVAL = "0" } : {},
     )

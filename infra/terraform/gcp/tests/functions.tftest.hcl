@@ -34,7 +34,7 @@ run "one_program_twice_with_what_it_may_do_and_its_alerts" {
     error_message = "A function acts as somebody else."
   }
   assert {
-    condition = { for role, f in google_cloudfunctions2_function.this : role => f.service_config[0].environment_variables } == { for role, timeout in { endpoint = "300", sweeper = "1800" } : role => tomap({
+    condition = { for role, f in google_cloudfunctions2_function.this : role => f.service_config[0].environment_variables } == { for role, timeout in { endpoint = "300", sweeper = "1740" } : role => tomap({
       FILELOFT_GCS_BUCKET           = "my-project-fileloft"
       FILELOFT_FIRESTORE_PROJECT    = "my-project"
       FILELOFT_FIRESTORE_DATABASE   = "fileloft"
@@ -164,7 +164,7 @@ run "containers_of_ones_own_settings_and_sizes" {
       "FILELOFT_ENABLE_EXPIRATION", "FILELOFT_EXPIRATION_TTL", "FILELOFT_ENABLE_CONCATENATION", "FILELOFT_LOG_LEVEL",
       ], e.name) } } == { for role, more in {
       endpoint = { FUNCTION_TARGET = "Fileloft", FILELOFT_REQUEST_TIMEOUT = "3600", FILELOFT_ENABLE_H2C = "true", FILELOFT_SWEEP_INTERVAL = "0" }
-      sweeper  = { FUNCTION_TARGET = "FileloftSweep", FILELOFT_REQUEST_TIMEOUT = "1800" }
+      sweeper  = { FUNCTION_TARGET = "FileloftSweep", FILELOFT_REQUEST_TIMEOUT = "1740" }
       } : role => merge(more, {
         FILELOFT_GCS_BUCKET        = "my-project-up-loads"
         FILELOFT_GCS_PREFIX        = "uploads/"
