@@ -45,9 +45,6 @@ func TestTheBuilderMakesTheFunctionsOfTheZip(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds the functions")
 	}
-	if _, err := os.Stat(filepath.Join(root, "internal", "app", "gcpbackend")); errors.Is(err, os.ErrNotExist) {
-		t.Skip("=== SKIPPED: make gcf-source is not tested: there is no internal/app/gcpbackend yet ===")
-	}
 	source := gcfSource(t)
 	checkSource(t, source)
 	main := filepath.Join(source, "functions.local", "app", "main.go")

@@ -62,7 +62,8 @@ func TestGoogleSettingsExistAndTheDefaultsAreAccepted(t *testing.T) {
 func TestGoogleNamesAreThoseOfTheCode(t *testing.T) {
 	data := read(t, gcp+"data.tf")
 	for _, want := range []string{
-		fmt.Sprintf(`toset(["record", %q, %q, %q])`, firestorestate.ShardField, firestorestate.BucketField, firestorestate.TTLField),
+		fmt.Sprintf(`toset([%q, %q, %q, %q])`,
+			firestorestate.RecordField, firestorestate.ShardField, firestorestate.BucketField, firestorestate.TTLField),
 		fmt.Sprintf(`each.value == %q`, firestorestate.TTLField),
 	} {
 		if !strings.Contains(data, want) {
