@@ -46,13 +46,18 @@ locals {
     FILELOFT_LOG_LEVEL            = var.log_level
   }, var.settings)
 
-  # As a container the endpoint serves by itself and would sweep too. It has a processor while it serves alone, so it does not.
+  # As a container the endpoint serves by itself. It would sweep too, but has a processor while it serves alone; and it must have
+  # committed what has arrived within the ten seconds that Cloud Run gives it to stop.
   environments = {
     for role, s in local.parts : role => merge(
       { for name, value in local.environment : name => value if value != "" }, # which is the same as not set
       { FILELOFT_REQUEST_TIMEOUT = tostring(s.ends_after) },
       var.platform == "function" ? {} : { FUNCTION_TARGET = s.target },
-      var.platform == "cloud-run" && role == "endpoint" ? { FILELOFT_ENABLE_H2C = "true", FILELOFT_SWEEP_INTERVAL = "0" } : {},
+      var.platform == "cloud-run" && role == "endpoint" ? {
+        FILELOFT_ENABLE_H2C       = "true"
+        FILELOFT_SWEEP_INTERVAL   = "0"
+        FILELOFT_SHUTDOWN_TIMEOUT = "9"
+      } : {},
     )
   }
 
