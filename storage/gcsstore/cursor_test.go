@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"cloud.google.com/go/storage"
+
 	"github.com/fileloft/fileloft/storage/gcsstore/gcsfake"
 	"github.com/fileloft/fileloft/tus"
 )
@@ -147,4 +149,51 @@ func partials(t *testing.T, s *Store) (ps []*uploading) {
 		ps = append(ps, p)
 	}
 	return ps
+}
+
+// Where composing has failed for a while, more than 32 are to be composed at once, and some lie behind them.
+func TestALongListIsFoldedInOrder(t *testing.T) {
+	s, f := onFake(t, Options{}, gcsfake.Options{})
+	for _, n := range []int{31, 32, 33, 65, 150} {
+		p := newUpload(t, s, tus.Unknown)
+		c := &cursor{}
+		want := ""
+		for i := range n {
+			body := fmt.Sprintf("%d,", i)
+			made, err := s.put(t.Context(), &p.lease, [][]byte{[]byte(body)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.Pieces = append(c.Pieces, made)
+			want += body
+		}
+		list, drop, made, err := s.fold(t.Context(), &p.lease, c.Pieces)
+		if err != nil || len(list) != n-31*(n/32) || len(drop) != 32*(n/32) || len(made) != n/32 {
+			t.Fatalf("%d pieces: %d, of %d; %d to be dropped; %v", n, len(list), len(made), len(drop), err)
+		}
+		c.Pieces, c.Drop = list, drop
+		u := &p.lease.Upload
+		u.Cursor, u.Offset, u.Length, u.Phase = c.format(), int64(len(want)), int64(len(want)), tus.Sealed
+		if _, err := s.Complete(t.Context(), p.lease); err != nil {
+			t.Fatal(err)
+		}
+		if got := object(t, p); got != want {
+			t.Errorf("%d pieces: %.100s", n, got)
+		}
+		if left := left(s, f, *u); len(left) != 1 {
+			t.Errorf("%d pieces: left behind: %q", n, left)
+		}
+	}
+}
+
+func TestAPieceThatIsNotWhatWasSentDoesNotCount(t *testing.T) {
+	p := piece{Name: "p.1.x", Size: 3}
+	for _, o := range []storage.ObjectAttrs{{Size: 2, CRC32C: 7}, {Size: 3, CRC32C: 8}} {
+		if _, err := p.as(&o, 7); !errors.Is(err, tus.ErrUnavailable) {
+			t.Errorf("%+v: %v", o, err)
+		}
+	}
+	if got, err := p.as(&storage.ObjectAttrs{Size: 3, CRC32C: 7, Generation: 5}, 7); err != nil || got.Gen != 5 {
+		t.Errorf("%+v, %v", got, err)
+	}
 }

@@ -43,7 +43,7 @@ func TestABodyIsCutOffWhileWhatWasReadCanBeSent(t *testing.T) {
 	}{
 		{"there is time", 8 * mib, 1 * mib, time.Second, 1 * mib, 1 * mib, 0, "objects.insert"},
 		{"there is time for some", 8 * mib, 7 * mib, time.Second, 3 * mib / 2, 2 * mib, 0, "objects.insert"},
-		{"there is time for a few chunks", 1 * mib, 512 * mib, 1500 * time.Millisecond, 1 * mib, 511 * mib, 350 * time.Millisecond, "sessions.write"},
+		{"there is time for a few chunks", 2 * mib, 8 << 30, 3 * time.Second, 2 * mib, 7 << 30, 1400 * time.Millisecond, "sessions.write"},
 		{"there is no time", 8 * mib, 1 * mib, 2 * time.Millisecond, 0, 0, 0, ""},
 	} {
 		s, f := onFake(t, Options{ChunkSize: tt.chunk}, gcsfake.Options{Discard: true})
