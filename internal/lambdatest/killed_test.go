@@ -23,7 +23,7 @@ import (
 // second, every second, but not more often than the client has patience for without getting on.
 func TestKilled(t *testing.T) {
 	c := inCloud(t)
-	require(t, clients[0].name, clients[0].lacks())
+	require(t, everyClient[0].Name, everyClient[0].Lacks())
 	t.Run("by default", func(t *testing.T) {
 		first := 2 * time.Second
 		testKilled(t, c.deploy(t), func() time.Duration {
@@ -85,7 +85,7 @@ func testKilled(t *testing.T, d *deployment, pause func() time.Duration, kill fu
 		}
 	})
 	begin := time.Now()
-	at, log, err := clients[0].run(ctx, file, srv.URL+"/files/")
+	at, log, err := everyClient[0].Upload(ctx, file, srv.URL+"/files/")
 	took := time.Since(begin)
 	stop()
 	killer.Wait()
