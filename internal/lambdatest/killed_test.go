@@ -18,7 +18,7 @@ import (
 // TestKilled uploads a gigabyte in chunks of 4 MiB through the HTTP API and the unmodified binary while instances of it are killed
 // at random. tus-js-client resumes by its defaults, and the object is the source.
 //
-// A killed writer's lease stays for 6 s by default, and the client's next request waits for it: killed again and again while it waits, it
+// A killed writer's lease stays for the 3 s of the function's preset, and the client's next request waits for it: killed again and again while it waits, it
 // would run out of retries. So as it is set up by default, the function is killed at work every ten seconds or so; with leases of a
 // second, every second, but not more often than the client has patience for without getting on.
 func TestKilled(t *testing.T) {
