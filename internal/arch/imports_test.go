@@ -40,8 +40,9 @@ var allowed = map[string][]string{
 	"internal/app/awsbackend": {"internal/app", "state/dynamostate", "storage/s3store", "github.com/aws/aws-sdk-go-v2/"},
 	"internal/arch":           {},
 	"internal/prototest":      {"tus", "state/memstate", "storage/memstore", "github.com/google/go-cmp/"},
-	"internal/bench":          {}, // benchmarks alone
-	"internal/deploy":         {}, // reads the templates, for tests
+	"internal/bench":          {},                   // benchmarks alone
+	"internal/clients":        {"internal/servers"}, // real upload clients, for tests
+	"internal/deploy":         {},                   // reads the templates, for tests
 	"internal/lambdalocal": { // the function on this machine, for trying it out by hand
 		"internal/lambdagate", "internal/servers", "state/dynamostate", "github.com/aws/aws-sdk-go-v2/",
 	},

@@ -1,14 +1,12 @@
 package e2e
 
 import (
-	"crypto/sha256"
-	"fmt"
-	"io"
 	"net/http"
 	"os/exec"
 	"path/filepath"
 	"testing"
 
+	"github.com/fileloft/fileloft/internal/clients"
 	"github.com/fileloft/fileloft/internal/servers"
 )
 
@@ -37,17 +35,16 @@ func onAWS(t *testing.T) *server {
 // TestKilledOnAWS is TestKilled over S3 and DynamoDB. What the store holds is read through the signed link of a download.
 func TestKilledOnAWS(t *testing.T) {
 	notShort(t)
-	for i := range clients {
-		c := &clients[i]
-		switch c.name {
+	for _, c := range everyClient {
+		switch c.Name {
 		case "tus-js-client", "tus-js-client in chunks", "tus-js-client in parallel", "tusgo with checksums":
 		default:
 			if !long {
 				continue
 			}
 		}
-		t.Run(c.name, func(t *testing.T) {
-			require(t, c.name, c.lacks())
+		t.Run(c.Name, func(t *testing.T) {
+			require(t, c.Name, c.Lacks())
 			t.Parallel()
 			url := uploadKilled(t, onAWS(t), c, mid)
 			if got, want := download(t, url), digest(t, source(t, mid)); got != want {
@@ -68,10 +65,9 @@ func download(t *testing.T, url string) string {
 	if resp.StatusCode != http.StatusOK || resp.Request.URL.String() == url {
 		t.Fatalf("GET: %s from %s, want a redirect to the store and its 200", resp.Status, resp.Request.URL)
 	}
-	h := sha256.New()
-	n, err := io.Copy(h, resp.Body)
+	d, err := clients.Digest(resp.Body)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return fmt.Sprintf("%d bytes, sha256 %x", n, h.Sum(nil))
+	return d
 }

@@ -7,12 +7,14 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
+
+	"github.com/fileloft/fileloft/internal/clients"
 )
 
 var (
 	long = os.Getenv("E2E_LONG") == "1"
 	root = moduleRoot()
-	bin  string // directory of the built programs
+	bin  string // directory of the built programs and the sources
 )
 
 func TestMain(m *testing.M) {
@@ -29,7 +31,7 @@ func run(m *testing.M) int {
 		return 1
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	bin = dir
+	bin, everyClient = dir, clients.All(dir, 0)
 	return m.Run()
 }
 
@@ -41,20 +43,15 @@ func moduleRoot() string {
 	return filepath.Dir(filepath.Dir(dir))
 }
 
-// build builds a package of a module into bin, without cgo.
-func build(moduleDir, pkg string) error {
-	cmd := exec.Command("go", "-C", moduleDir, "build", "-trimpath", "-o", bin+"/", pkg)
+// buildServer builds the server into bin, without cgo.
+var buildServer = sync.OnceValue(func() error {
+	cmd := exec.Command("go", "-C", root, "build", "-trimpath", "-o", bin+"/", "./cmd/fileloft")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("go build %s in %s: %w\n%s", pkg, moduleDir, err, out)
+		return fmt.Errorf("%s: %w\n%s", cmd, err, out)
 	}
 	return nil
-}
-
-var (
-	buildServer  = sync.OnceValue(func() error { return build(root, "./cmd/fileloft") })
-	buildClients = sync.OnceValue(func() error { return build(filepath.Join(root, "tools", "clients"), "./...") })
-)
+})
 
 // require skips a test that lacks something, or fails it where everything must be there.
 func require(t testing.TB, what string, err error) {

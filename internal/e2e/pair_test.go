@@ -5,6 +5,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/fileloft/fileloft/internal/clients"
 )
 
 // leaseTTL is the standalone server's; slack is for slow machines and for a client's own retry delays, which double
@@ -18,12 +20,12 @@ const (
 // second server over the same data. They must get through within their default retry delays.
 func TestHalfOpen(t *testing.T) {
 	notShort(t)
-	for _, c := range clients {
-		if c.name != "tus-js-client" && c.name != "tus-js-client in chunks" && c.name != "tusgo" && c.name != "curl" {
+	for _, c := range everyClient {
+		if c.Name != "tus-js-client" && c.Name != "tus-js-client in chunks" && c.Name != "tusgo" && c.Name != "curl" {
 			continue
 		}
-		t.Run(c.name, func(t *testing.T) {
-			require(t, c.name, c.lacks())
+		t.Run(c.Name, func(t *testing.T) {
+			require(t, c.Name, c.Lacks())
 			dir := t.TempDir()
 			first, second := serve(t, dir), serve(t, dir)
 			p := startProxy(t, first.addr)
@@ -33,7 +35,7 @@ func TestHalfOpen(t *testing.T) {
 				p.route(second.addr)
 				l.halfOpen()
 			})
-			url := c.uploads(t, source(t, mid), p.endpoint())
+			url := uploads(t, c, source(t, mid), p.endpoint())
 			if cut.Load() == 0 {
 				t.Fatal("nothing was cut")
 			}
@@ -51,21 +53,21 @@ func TestHalfOpen(t *testing.T) {
 // wakes the first one up: in the middle of the other's work, and after it.
 func TestFrozen(t *testing.T) {
 	notShort(t)
-	for _, c := range clients {
-		if c.name != "tus-js-client" && c.name != "tus-js-client in chunks" && c.name != "curl" {
+	for _, c := range everyClient {
+		if c.Name != "tus-js-client" && c.Name != "tus-js-client in chunks" && c.Name != "curl" {
 			continue
 		}
 		for name, wakeEarly := range map[string]bool{"woken in the middle": true, "woken after the end": false} {
-			t.Run(c.name+" "+name, func(t *testing.T) {
+			t.Run(c.Name+" "+name, func(t *testing.T) {
 				t.Parallel() // it waits for a lease to end, most of the time
-				require(t, c.name, c.lacks())
-				testFrozen(t, &c, wakeEarly)
+				require(t, c.Name, c.Lacks())
+				testFrozen(t, c, wakeEarly)
 			})
 		}
 	}
 }
 
-func testFrozen(t *testing.T, c *client, wakeEarly bool) {
+func testFrozen(t *testing.T, c *clients.Client, wakeEarly bool) {
 	dir := t.TempDir()
 	first, second := serve(t, dir), serve(t, dir)
 	p := startProxy(t, first.addr)
@@ -79,7 +81,7 @@ func testFrozen(t *testing.T, c *client, wakeEarly bool) {
 		}
 		l.halfOpen()
 	})
-	url := c.uploads(t, source(t, mid), p.endpoint())
+	url := uploads(t, c, source(t, mid), p.endpoint())
 	if frozen.Load() == 0 {
 		t.Fatal("nothing was frozen")
 	}
@@ -90,7 +92,7 @@ func testFrozen(t *testing.T, c *client, wakeEarly bool) {
 	second.holds(t, url, source(t, mid))
 	first.signal(syscall.SIGCONT)
 	// Woken up, the first one has bytes in hand for a file that is finished. Let it try: its answers show that it lives.
-	other := c.uploads(t, source(t, small), first.endpoint())
+	other := uploads(t, c, source(t, small), first.endpoint())
 	first.holds(t, other, source(t, small))
 	time.Sleep(time.Second)
 	second.holds(t, url, source(t, mid))
@@ -101,8 +103,8 @@ func testFrozen(t *testing.T, c *client, wakeEarly bool) {
 // lease, and not if the new process has the old one's id.
 func TestRestartAfterKillIsNotDelayed(t *testing.T) {
 	notShort(t)
-	c := client{name: "curl", lacks: lacksCurl, upload: curl}
-	require(t, "curl", c.lacks())
+	c := clientNamed(t, "curl")
+	require(t, "curl", c.Lacks())
 	s := serve(t, t.TempDir())
 	p := startProxy(t, s.addr)
 	var back atomic.Int64
@@ -111,7 +113,7 @@ func TestRestartAfterKillIsNotDelayed(t *testing.T) {
 		s.start()
 		back.Store(time.Now().UnixNano())
 	})
-	url := c.uploads(t, source(t, mid), p.endpoint())
+	url := uploads(t, c, source(t, mid), p.endpoint())
 	took := time.Since(time.Unix(0, back.Load()))
 	s.holds(t, url, source(t, mid))
 	t.Logf("from the restart to the end: %v; a lease lasts %v", took.Round(10*time.Millisecond), leaseTTL)

@@ -2,12 +2,8 @@ package e2e
 
 import (
 	"bytes"
-	"crypto/sha256"
 	"errors"
-	"fmt"
-	"io"
 	"io/fs"
-	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -150,50 +146,6 @@ func (s *server) holds(t testing.TB, url, source string) {
 	if want != got {
 		t.Fatalf("%s is not %s: %s, want %s", stored, source, got, want)
 	}
-}
-
-// digest is the size and the SHA-256 of a file.
-func digest(t testing.TB, name string) string {
-	t.Helper()
-	f, err := os.Open(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	h := sha256.New()
-	n, err := io.Copy(h, f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return fmt.Sprintf("%d bytes, sha256 %x", n, h.Sum(nil))
-}
-
-var (
-	sourcesMu sync.Mutex
-	sources   = map[int64]string{} // size -> path
-)
-
-// source returns a file of n random bytes; one of each size is made.
-func source(t testing.TB, n int64) string {
-	t.Helper()
-	sourcesMu.Lock()
-	defer sourcesMu.Unlock()
-	if name, ok := sources[n]; ok {
-		return name
-	}
-	name := filepath.Join(bin, fmt.Sprintf("source-%d", n))
-	f, err := os.Create(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	var seed [32]byte
-	seed[0], seed[1] = byte(n), byte(n>>20)
-	if _, err := io.CopyN(f, rand.NewChaCha8(seed), n); err != nil {
-		t.Fatal(err)
-	}
-	sources[n] = name
-	return name
 }
 
 // A lockedBuffer collects what a process prints.

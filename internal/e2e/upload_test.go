@@ -3,6 +3,8 @@ package e2e
 import (
 	"fmt"
 	"testing"
+
+	"github.com/fileloft/fileloft/internal/clients"
 )
 
 const (
@@ -15,16 +17,15 @@ const (
 func TestClients(t *testing.T) {
 	notShort(t)
 	s := serve(t, t.TempDir())
-	for i := range clients {
-		c := &clients[i]
-		t.Run(c.name, func(t *testing.T) {
-			require(t, c.name, c.lacks())
+	for _, c := range everyClient {
+		t.Run(c.Name, func(t *testing.T) {
+			require(t, c.Name, c.Lacks())
 			for _, n := range []int64{0, 1, small, 5<<20 + 1} {
-				if n < c.least { // the client panics, or makes requests that make no sense
+				if n < c.Least { // the client panics, or makes requests that make no sense
 					continue
 				}
 				t.Run(fmt.Sprint(n), func(t *testing.T) {
-					s.holds(t, c.uploads(t, source(t, n), s.endpoint()), source(t, n))
+					s.holds(t, uploads(t, c, source(t, n), s.endpoint()), source(t, n))
 				})
 			}
 		})
@@ -35,12 +36,11 @@ func TestClients(t *testing.T) {
 // itself, and the file is the source.
 func TestKilled(t *testing.T) {
 	notShort(t)
-	for i := range clients {
-		c := &clients[i]
-		t.Run(c.name, func(t *testing.T) {
-			require(t, c.name, c.lacks())
+	for _, c := range everyClient {
+		t.Run(c.Name, func(t *testing.T) {
+			require(t, c.Name, c.Lacks())
 			size := int64(mid)
-			switch c.name {
+			switch c.Name {
 			case "tus-js-client", "go-tus", "tusgo", "curl":
 				size = large
 			default: // a client that has had the large file, with other settings
@@ -53,13 +53,13 @@ func TestKilled(t *testing.T) {
 	}
 }
 
-func testKilled(t *testing.T, c *client, size int64) {
+func testKilled(t *testing.T, c *clients.Client, size int64) {
 	s := serve(t, t.TempDir(), "FILELOFT_FS_SYNC=off")
 	s.holds(t, uploadKilled(t, s, c, size), source(t, size))
 }
 
 // uploadKilled uploads a file while the server is killed and started again three times, and returns the upload's URL.
-func uploadKilled(t *testing.T, s *server, c *client, size int64) string {
+func uploadKilled(t *testing.T, s *server, c *clients.Client, size int64) string {
 	t.Helper()
 	p := startProxy(t, s.addr)
 	kills := 0
@@ -73,7 +73,7 @@ func uploadKilled(t *testing.T, s *server, c *client, size int64) string {
 		}
 	}
 	p.when(size/3, kill)
-	url := c.uploads(t, source(t, size), p.endpoint())
+	url := uploads(t, c, source(t, size), p.endpoint())
 	if kills == 0 {
 		t.Error("the server was not killed: the test tested nothing")
 	}

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -50,7 +51,7 @@ func TestChunks(t *testing.T) {
 	for _, w := range ways[:4] {
 		t.Run(w.name, func(t *testing.T) {
 			url := w.open(f, t)
-			if limit := ask(t, http.MethodOptions, url, "").Header.Get("Upload-Limit"); !strings.Contains(limit, "max-append-size="+chunk) {
+			if limit := ask(t, http.MethodOptions, url, "").Header.Get("Upload-Limit"); !strings.Contains(limit, "max-append-size="+strconv.Itoa(chunk)) {
 				t.Errorf("Upload-Limit %q", limit)
 			}
 			for _, n := range []int{4 << 20, 4<<20 + 1, 4_600_000} {
@@ -60,7 +61,7 @@ func TestChunks(t *testing.T) {
 				switch {
 				case n == 4<<20 && resp.StatusCode != http.StatusNoContent:
 					t.Errorf("a chunk of 4 MiB: %s", said)
-				case n > 4<<20 && (resp.StatusCode != http.StatusRequestEntityTooLarge || !strings.Contains(said, chunk)):
+				case n > 4<<20 && (resp.StatusCode != http.StatusRequestEntityTooLarge || !strings.Contains(said, strconv.Itoa(chunk))):
 					t.Errorf("a chunk of %d: %s", n, said)
 				}
 				if n > 4<<20 && ask(t, http.MethodHead, at, "").Header.Get("Upload-Offset") != "0" {

@@ -18,12 +18,12 @@ import (
 // TestKilled uploads a gigabyte in chunks of 4 MiB through the HTTP API and the unmodified binary while instances of it are killed
 // at random. tus-js-client resumes by its defaults, and the object is the source.
 //
-// A killed writer's lease stays for 6 s by default, and the client's next request waits for it: killed again and again while it waits, it
+// A killed writer's lease stays for the 3 s of the function's preset, and the client's next request waits for it: killed again and again while it waits, it
 // would run out of retries. So as it is set up by default, the function is killed at work every ten seconds or so; with leases of a
 // second, every second, but not more often than the client has patience for without getting on.
 func TestKilled(t *testing.T) {
 	c := inCloud(t)
-	require(t, clients[0].name, clients[0].lacks())
+	require(t, everyClient[0].Name, everyClient[0].Lacks())
 	t.Run("by default", func(t *testing.T) {
 		first := 2 * time.Second
 		testKilled(t, c.deploy(t), func() time.Duration {
@@ -85,7 +85,7 @@ func testKilled(t *testing.T, d *deployment, pause func() time.Duration, kill fu
 		}
 	})
 	begin := time.Now()
-	at, log, err := clients[0].run(ctx, file, srv.URL+"/files/")
+	at, log, err := everyClient[0].Upload(ctx, file, srv.URL+"/files/")
 	took := time.Since(begin)
 	stop()
 	killer.Wait()

@@ -16,6 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
+	"github.com/fileloft/fileloft/internal/clients"
 	"github.com/fileloft/fileloft/internal/lambdagate"
 	"github.com/fileloft/fileloft/internal/servers"
 	"github.com/fileloft/fileloft/state/dynamostate"
@@ -23,7 +24,7 @@ import (
 
 var (
 	root = filepath.Join("..", "..")
-	tmp  string // of the whole run: the binary, what the S3 server stores
+	tmp  string // of the whole run: the binary, the clients, the sources, what the S3 server stores
 )
 
 func TestMain(m *testing.M) {
@@ -36,7 +37,7 @@ func run(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	tmp = dir
+	tmp, everyClient = dir, clients.All(dir, chunk)
 	defer func() { _ = os.RemoveAll(dir) }()
 	defer func() { shared.stop() }()
 	return m.Run()

@@ -8,7 +8,6 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -39,7 +38,7 @@ func TestProtocol(t *testing.T) {
 		doors.Go(func() {
 			t.Run(w.name, func(t *testing.T) {
 				prototest.Run(t, func(t testing.TB, opt tus.Options) *prototest.Server {
-					d := c.deploy(t, variables(t, &opt)...)
+					d := c.deploy(t, prototest.Variables(t, &opt)...)
 					return d.server(t, w)
 				})
 			})
@@ -115,70 +114,4 @@ func (d *deployment) leftovers(id tus.ID) (left []string, err error) {
 		}
 	}
 	return left, nil
-}
-
-// variables says options by the function's settings. What has no setting (functions) is said by Caps.Functions.
-func variables(t testing.TB, o *tus.Options) []string {
-	t.Helper()
-	if o.DisableUnfinishedConcat {
-		t.Skip("no setting refuses unfinished concatenation")
-	}
-	var env []string
-	text := func(name, value string) {
-		if value != "" {
-			env = append(env, "FILELOFT_"+name+"="+value)
-		}
-	}
-	number := func(name string, n int64) {
-		if n != 0 {
-			text(name, strconv.FormatInt(n, 10))
-		}
-	}
-	duration := func(name string, d time.Duration) {
-		if d != 0 {
-			text(name, d.String())
-		}
-	}
-	on := func(name string, yes bool) {
-		if yes {
-			text(name, "true")
-		}
-	}
-	text("BASE_URL", o.BaseURL)
-	on("BEHIND_PROXY", o.BehindProxy)
-	number("MAX_SIZE", o.MaxSize)
-	number("MAX_CHUNK", o.MaxChunk)
-	number("MAX_METADATA", int64(o.MaxMetadata))
-	number("MAX_PARTS", int64(o.MaxParts))
-	on("DISABLE_CREATION", o.DisableCreation)
-	on("DISABLE_CREATION_WITH_UPLOAD", o.DisableCreationWithUpload)
-	on("DISABLE_DEFER_LENGTH", o.DisableDeferLength)
-	on("DISABLE_CHECKSUM", o.DisableChecksum)
-	on("DISABLE_TERMINATION", o.DisableTermination)
-	on("ENABLE_EXPIRATION", o.EnableExpiration)
-	on("ENABLE_CONCATENATION", o.EnableConcatenation)
-	on("ENABLE_DOWNLOAD", o.EnableDownload)
-	on("ENABLE_CLEANUP_CONCAT_PARTIALS", o.CleanupPartials)
-	duration("EXPIRATION_TTL", o.ExpireAfter)
-	on("EXPIRE_FINISHED", o.ExpireFinished)
-	on("SHA256", o.SHA256)
-	duration("LEASE_TTL", o.LeaseTTL)
-	duration("LOCK_TIMEOUT", o.LockTimeout)
-	duration("BODY_TIMEOUT", o.IdleTimeout)
-	number("CHECKPOINT_SIZE", o.CheckpointBytes)
-	duration("CHECKPOINT_INTERVAL", o.CheckpointEvery)
-	if c := o.CORS; c != nil {
-		on("DISABLE_CORS", c.Disable)
-		text("CORS_ALLOW_ORIGIN", strings.Join(c.AllowOrigins, ","))
-		on("CORS_ALLOW_CREDENTIALS", c.AllowCredentials)
-		text("CORS_ALLOW_HEADERS", strings.Join(c.AllowHeaders, ","))
-		text("CORS_EXPOSE_HEADERS", strings.Join(c.ExposeHeaders, ","))
-		switch {
-		case c.MaxAge < 0:
-			text("CORS_MAX_AGE", "0")
-		default:
-			duration("CORS_MAX_AGE", c.MaxAge)
-		}
-	}
-	return env
 }
