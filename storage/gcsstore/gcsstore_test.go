@@ -56,7 +56,7 @@ func suite(t *testing.T, o Options, c storetest.Config) {
 		return s
 	}
 	c.MaxHeap = -1 // the fake keeps bodies
-	c.Pause = 5 * time.Millisecond
+	c.Pause = 25 * time.Millisecond
 	c.Violations = func(s tus.Storage) []string { return fakes[s].Replaced() }
 	c.Pieces = func(s tus.Storage, u tus.Upload) []string { return left(s.(*Store), fakes[s], u) }
 	storetest.Run(t, c)

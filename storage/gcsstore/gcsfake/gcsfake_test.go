@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -337,9 +338,20 @@ func TestWriteRate(t *testing.T) {
 }
 
 func TestFaultsAndCounts(t *testing.T) {
+	var mu sync.Mutex
 	fault := gcsfake.NoFault
 	var calls []gcsfake.Call
-	s := newSite(t, &gcsfake.Options{Plan: func(c gcsfake.Call) gcsfake.Fault { calls = append(calls, c); return fault }})
+	s := newSite(t, &gcsfake.Options{Plan: func(c gcsfake.Call) gcsfake.Fault {
+		mu.Lock()
+		defer mu.Unlock()
+		calls = append(calls, c)
+		return fault
+	}})
+	set := func(f gcsfake.Fault) {
+		mu.Lock()
+		defer mu.Unlock()
+		fault = f
+	}
 	send := func(name string) (int, error) {
 		res, err := http.Post(s.url+media+name, "", bytes.NewReader([]byte("x")))
 		if err != nil {
@@ -348,7 +360,7 @@ func TestFaultsAndCounts(t *testing.T) {
 		return res.StatusCode, res.Body.Close()
 	}
 	for f, there := range map[gcsfake.Fault]bool{gcsfake.LoseRequest: false, gcsfake.LoseAnswer: true, gcsfake.Unavailable: false} {
-		fault = f
+		set(f)
 		name := fmt.Sprint("o", f)
 		status, err := send(name)
 		if (err == nil) != (f == gcsfake.Unavailable) || err == nil && status != 503 {
@@ -357,7 +369,7 @@ func TestFaultsAndCounts(t *testing.T) {
 		if err != nil && !errors.Is(err, io.EOF) {
 			t.Errorf("fault %d: %v", f, err)
 		}
-		fault = gcsfake.NoFault
+		set(gcsfake.NoFault)
 		if r := s.do("GET", objects+name, ""); (r.status == 200) != there {
 			t.Errorf("fault %d: the object: %d", f, r.status)
 		}
@@ -367,6 +379,8 @@ func TestFaultsAndCounts(t *testing.T) {
 	if a, b, free := gcsfake.Classes(s.srv.Used()); a != 4 || b != 3 || free != 1 {
 		t.Errorf("calls of class A, B and free: %d, %d, %d", a, b, free)
 	}
+	mu.Lock()
+	defer mu.Unlock()
 	if len(calls) != 8 || calls[7] != (gcsfake.Call{Name: "objects.delete", Object: "o2"}) {
 		t.Errorf("planned: %v", calls)
 	}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -116,9 +117,9 @@ func TestTheEndOfASessionIsChecked(t *testing.T) {
 
 // The official client over it: uploads of all forms, reads, compose, rewrite, conditions, lists, and its own repetitions.
 func TestOfficialClient(t *testing.T) {
-	n := 0
+	var n atomic.Int32
 	srv := gcsfake.New(&gcsfake.Options{PageSize: 3, Plan: func(c gcsfake.Call) gcsfake.Fault {
-		if n++; n%3 == 0 && c.Name == "sessions.write" {
+		if n.Add(1)%3 == 0 && c.Name == "sessions.write" {
 			return gcsfake.LoseAnswer
 		}
 		return gcsfake.NoFault
