@@ -57,7 +57,7 @@ var opened = sync.OnceValues(func() (*app.App, error) {
 })
 
 // presets are the platform's defaults, in place of the standalone server's.
-var presets = map[string]string{"storage": "gcs", "log-format": "json"}
+var presets = map[string]string{"storage": "gcs", "log-format": "google"}
 
 // maxChunk is the largest body over HTTP/1, "32MB" in "Quotas" of Cloud Run functions, with room for the headers.
 const maxChunk = 32<<20 - 64<<10
@@ -90,7 +90,11 @@ func open(ctx context.Context, env app.Env, logs io.Writer) (*app.App, error) {
 	if err != nil {
 		return nil, err
 	}
-	return app.New(c, state, storage, &app.Options{Log: log, Origin: origin})
+	opt := &app.Options{Log: log}
+	if !c.BehindProxy { // else the proxy's word counts, which the platform hands on
+		opt.Origin = origin
+	}
+	return app.New(c, state, storage, opt)
 }
 
 // origin is where the client reaches the function. The platform ends TLS and says in a header of its own what scheme it saw.

@@ -125,8 +125,14 @@ type SweepResult struct {
 	Unfinished bool `json:"unfinished"`
 }
 
-// SweepInTime runs the engine's sweeper once, for as long as ctx's deadline allows. That the time is over is no error.
+// SweepInTime runs the engine's sweeper once, for as long as ctx's deadline and the platform's time for a request allow. That
+// the time is over is no error.
 func (a *App) SweepInTime(ctx context.Context) (SweepResult, error) {
+	if limit := a.cfg.RequestTimeout; limit > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, limit)
+		defer cancel()
+	}
 	report, err := a.uploads.Sweep(ctx)
 	r := SweepResult{SweepReport: report, Unfinished: errors.Is(err, context.DeadlineExceeded)}
 	if r.Unfinished {

@@ -96,5 +96,5 @@ type Config struct {
 	FirestoreCollection string `name:"firestore-collection" type:"text" default:"fileloft" placeholder:"NAME" group:"Google Firestore:" help:"The collection of records."`
 
 	LogLevel  slog.Level `name:"log-level" type:"level" default:"info" also:"RUST_LOG" placeholder:"LEVEL" group:"Logs:" help:"Least severe log lines to write: trace, debug, info, warn, error or off."`
-	LogFormat string     `name:"log-format" type:"choice" choices:"auto,text,json" default:"auto" placeholder:"NAME" group:"Logs:" help:"How log lines look: text, json, or auto, which is text on a terminal and else json."`
+	LogFormat string     `name:"log-format" type:"choice" choices:"auto,text,json,google" default:"auto" placeholder:"NAME" group:"Logs:" help:"How log lines look: text, json, google, which is json as Google's Cloud Logging reads it, or auto, which is text on a terminal and else json."`
 }

@@ -13,10 +13,39 @@ import (
 // NewLogger returns the logger that c asks for, writing to w.
 func NewLogger(w io.Writer, c Config) *slog.Logger {
 	opt := &slog.HandlerOptions{Level: c.LogLevel}
+	if c.LogFormat == "google" {
+		opt.ReplaceAttr = asGoogle
+		return slog.New(slog.NewJSONHandler(w, opt))
+	}
 	if c.LogFormat == "json" || c.LogFormat != "text" && !isTerminal(w) {
 		return slog.New(slog.NewJSONHandler(w, opt))
 	}
 	return slog.New(slog.NewTextHandler(w, opt))
+}
+
+// asGoogle names the fields as Google's Cloud Logging reads them ("Structured logging"): severity and message.
+func asGoogle(groups []string, a slog.Attr) slog.Attr {
+	if len(groups) > 0 {
+		return a
+	}
+	switch a.Key {
+	case slog.MessageKey:
+		a.Key = "message"
+	case slog.LevelKey:
+		var severity string
+		switch level, _ := a.Value.Any().(slog.Level); {
+		case level < slog.LevelInfo:
+			severity = "DEBUG"
+		case level < slog.LevelWarn:
+			severity = "INFO"
+		case level < slog.LevelError:
+			severity = "WARNING"
+		default:
+			severity = "ERROR"
+		}
+		return slog.String("severity", severity)
+	}
+	return a
 }
 
 func isTerminal(w io.Writer) bool {

@@ -3,6 +3,7 @@ package app
 import (
 	"bytes"
 	"encoding/json"
+	"log/slog"
 	"strings"
 	"testing"
 )
@@ -57,6 +58,26 @@ func TestTableHasARowForEverySetting(t *testing.T) {
 	for line := range strings.Lines(table) {
 		if n := strings.Count(line, "|") - strings.Count(line, `\|`); n != 5 {
 			t.Errorf("%d column marks in %q", n, line)
+		}
+	}
+}
+
+func TestGoogleReadsSeverityAndMessage(t *testing.T) {
+	c, err := Load(Env{"FILELOFT_LOG_FORMAT=google", "FILELOFT_LOG_LEVEL=debug"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for level, want := range map[slog.Level]string{
+		slog.LevelDebug: "DEBUG", slog.LevelInfo: "INFO", slog.LevelWarn: "WARNING", slog.LevelError: "ERROR",
+	} {
+		var out bytes.Buffer
+		NewLogger(&out, c).Log(t.Context(), level, "hello", slog.Group("g", "level", "mine"))
+		var line map[string]any
+		if err := json.Unmarshal(out.Bytes(), &line); err != nil {
+			t.Fatal(err)
+		}
+		if line["severity"] != want || line["message"] != "hello" || line["level"] != nil || line["g"].(map[string]any)["level"] != "mine" {
+			t.Errorf("%v: %s", level, &out)
 		}
 	}
 }
