@@ -44,10 +44,12 @@ func (w *wire) tag(etag *string) *string {
 }
 
 func (w *wire) UploadPart(ctx context.Context, in *s3.UploadPartInput, o ...func(*s3.Options)) (*s3.UploadPartOutput, error) {
-	c, err := *in, error(nil)
-	if c.Body, err = w.pass(in.Body, in.ContentMD5); err != nil {
+	c := *in
+	body, err := w.pass(in.Body, in.ContentMD5)
+	if err != nil {
 		return nil, err
 	}
+	c.Body = body
 	out, err := w.fake.UploadPart(ctx, &c, o...)
 	if err == nil {
 		out.ETag = w.tag(out.ETag)
@@ -56,11 +58,13 @@ func (w *wire) UploadPart(ctx context.Context, in *s3.UploadPartInput, o ...func
 }
 
 func (w *wire) PutObject(ctx context.Context, in *s3.PutObjectInput, o ...func(*s3.Options)) (*s3.PutObjectOutput, error) {
-	c, err := *in, error(nil)
+	c := *in
 	if strings.Contains(*in.Key, "/"+tailPrefix) {
-		if c.Body, err = w.pass(in.Body, in.ContentMD5); err != nil {
+		body, err := w.pass(in.Body, in.ContentMD5)
+		if err != nil {
 			return nil, err
 		}
+		c.Body = body
 	}
 	out, err := w.fake.PutObject(ctx, &c, o...)
 	if err == nil {
