@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -16,16 +17,16 @@ import (
 // answer with ETags that are no MD5s.
 type wire struct {
 	*fake
-	asked, plain int
+	asked, plain atomic.Int32
 	harm         bool
 	opaque       bool
 }
 
 func (w *wire) pass(body io.Reader, sum *string) (io.Reader, error) {
 	if sum == nil {
-		w.plain++
+		w.plain.Add(1)
 	} else {
-		w.asked++
+		w.asked.Add(1)
 	}
 	if !w.harm {
 		return body, nil
@@ -85,12 +86,12 @@ const aPartAndATail = 1500
 func TestTheStoreComparesUntilItsETagsAreKnown(t *testing.T) {
 	_, w, p := onWire(t)
 	p.append(strings.Repeat("x", aPartAndATail))
-	if w.asked != 2 || w.plain != 0 {
-		t.Errorf("at first %d PUTs with Content-MD5 and %d without", w.asked, w.plain)
+	if w.asked.Load() != 2 || w.plain.Load() != 0 {
+		t.Errorf("at first %d PUTs with Content-MD5 and %d without", w.asked.Load(), w.plain.Load())
 	}
 	p.append(strings.Repeat("x", 2*aPartAndATail+aPartAndATail))
-	if w.asked != 2 || w.plain == 0 {
-		t.Errorf("then %d with and %d without", w.asked, w.plain)
+	if w.asked.Load() != 2 || w.plain.Load() == 0 {
+		t.Errorf("then %d with and %d without", w.asked.Load(), w.plain.Load())
 	}
 	if err := p.complete(); err != nil {
 		t.Error(err)
@@ -103,8 +104,8 @@ func TestAStoreWhoseETagsSayNothingComparesItself(t *testing.T) {
 	for range 3 {
 		p.append(strings.Repeat("x", aPartAndATail))
 	}
-	if w.plain != 0 {
-		t.Errorf("%d PUTs that nobody has compared", w.plain)
+	if n := w.plain.Load(); n != 0 {
+		t.Errorf("%d PUTs that nobody has compared", n)
 	}
 }
 
@@ -124,10 +125,11 @@ func TestBytesThatChangeOnTheWayDoNotCount(t *testing.T) {
 			if err == nil || rc.N != 0 || known && !errors.Is(err, tus.ErrUnavailable) {
 				t.Errorf("%s, known %v: %d bytes, %v", name, known, rc.N, err)
 			}
-			w.harm, w.plain, w.asked = false, 0, 0
+			w.harm = false
+			w.plain.Store(0)
 			p.lease.Upload.NextSlot = rc.NextSlot
 			p.append(strings.Repeat("x", body))
-			if w.plain != 0 {
+			if w.plain.Load() != 0 {
 				t.Errorf("%s, known %v: the next PUT is not compared by the store", name, known)
 			}
 		}
