@@ -9,10 +9,13 @@
 //	<pieces><id>/<birth>/gone             a sign: this upload was removed, and could be completed without a session
 //
 // Bytes become parts of one size, which the upload's first body decides, numbered by the slots of the lease; what is short
-// of a part becomes a tail. When tails and new bytes make a part's worth, one UploadPart streams them, the tails by ranged GETs. The cursor names the session, the
-// committed part numbers in runs, the tails, the tails that were replaced, and two MD5 states: over the tails, so that a
-// part's Content-MD5 is known before it is sent, and over the parts' MD5s, which make the object's ETag. It takes some 300 bytes
-// and never more than 16 KiB.
+// of a part becomes a tail. When tails and new bytes make a part's worth, one UploadPart streams them, the tails by ranged GETs. The
+// cursor names the session, the committed part numbers in runs, the tails, the tails that were replaced, and two MD5 states: over the
+// tails, so that a part's MD5 is known before it is sent, and over the parts' MD5s, which make the object's ETag. It takes some 300
+// bytes and never more than 16 KiB.
+//
+// Each part and tail is held against its MD5: by the store, as Content-MD5, until its ETags are known to be MD5s, and from then on by
+// its ETag. What does not match is not in the receipt.
 //
 // No two leases write the same name: a part number belongs to one lease, a tail's name carries the epoch and a random word.
 // So a writer that wakes up late can only write what nobody relies on.

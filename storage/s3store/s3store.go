@@ -57,17 +57,19 @@ type Options struct {
 
 // A Store is a tus.Storage in one bucket. It is safe for concurrent use.
 type Store struct {
-	s3      api
-	presign *s3.PresignClient
-	bucket  string
-	prefix  string
-	pieces  string
-	opt     Options
-	minPart int64
-	chunk   int64 // a part that is longer is put together from tails of this size
-	memory  *budget
-	wait    time.Duration // for memory, before a body makes a tail of what it has
-	look    time.Duration // until another look for an object that somebody may be publishing
+	s3       api
+	presign  *s3.PresignClient
+	bucket   string
+	prefix   string
+	pieces   string
+	opt      Options
+	minPart  int64
+	chunk    int64 // a part that is longer is put together from tails of this size
+	memory   *budget
+	wait     time.Duration // for memory, before a body makes a tail of what it has
+	look     time.Duration // until another look for an object that somebody may be publishing
+	partTags etags
+	tailTags etags
 }
 
 // api is what the driver asks of the SDK's client.

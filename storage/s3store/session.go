@@ -60,10 +60,13 @@ func (s *Store) putTail(ctx context.Context, key string, pieces []piece, sum []b
 	if err := b.prime(); err != nil {
 		return b.done(err)
 	}
-	in := &s3.PutObjectInput{Bucket: &s.bucket, Key: &key, Body: b, ContentLength: &b.size, ContentMD5: text(sum)}
+	in := &s3.PutObjectInput{Bucket: &s.bucket, Key: &key, Body: b, ContentLength: &b.size, ContentMD5: s.tailTags.ask(sum)}
 	in.ServerSideEncryption, in.SSEKMSKeyId = s.encryption()
-	_, err := s.s3.PutObject(ctx, in, unsigned)
-	return b.done(err)
+	out, err := s.s3.PutObject(ctx, in, unsigned)
+	if err != nil {
+		return b.done(err)
+	}
+	return errors.Join(s.tailTags.check(in.ContentMD5, aws.ToString(out.ETag), sum), b.done(nil))
 }
 
 // putPart stores a part and returns its ETag.
@@ -76,14 +79,16 @@ func (s *Store) putPart(ctx context.Context, u *tus.Upload, session string, numb
 	if err := b.prime(); err != nil {
 		return "", b.done(err)
 	}
-	out, err := s.s3.UploadPart(ctx, &s3.UploadPartInput{
+	in := &s3.UploadPartInput{
 		Bucket: &s.bucket, Key: &key, UploadId: &session, PartNumber: aws.Int32(int32(number)),
-		Body: b, ContentLength: &b.size, ContentMD5: text(sum),
-	}, unsigned)
+		Body: b, ContentLength: &b.size, ContentMD5: s.partTags.ask(sum),
+	}
+	out, err := s.s3.UploadPart(ctx, in, unsigned)
 	if err != nil {
 		return "", b.done(err)
 	}
-	return aws.ToString(out.ETag), b.done(nil)
+	etag := aws.ToString(out.ETag)
+	return etag, errors.Join(s.partTags.check(in.ContentMD5, etag, sum), b.done(nil))
 }
 
 // abort ends a session. One that is gone has ended.
