@@ -27,6 +27,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"os"
 	"sync"
@@ -90,11 +91,15 @@ func open(ctx context.Context, env app.Env, logs io.Writer) (*app.App, error) {
 	if err != nil {
 		return nil, err
 	}
+	return app.New(c, state, storage, options(c, log))
+}
+
+func options(c app.Config, log *slog.Logger) *app.Options {
 	opt := &app.Options{Log: log}
 	if !c.BehindProxy { // else the proxy's word counts, which the platform hands on
 		opt.Origin = origin
 	}
-	return app.New(c, state, storage, opt)
+	return opt
 }
 
 // origin is where the client reaches the function. The platform ends TLS and says in a header of its own what scheme it saw.
