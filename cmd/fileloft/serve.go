@@ -111,7 +111,7 @@ type stateInitCmd struct {
 func (c *stateInitCmd) Run(stdout stdWriter, stderr errWriter) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
-	what, err := backend.InitState(ctx, c.Config, dataDir(c.Config, app.NewLogger(stderr, c.Config)))
+	what, err := backend.InitState(ctx, app.OSEnv(), c.Config, dataDir(c.Config, app.NewLogger(stderr, c.Config)))
 	if err != nil {
 		return err
 	}

@@ -58,8 +58,9 @@ func openSQLite(c app.Config, dir string) (*sqlitestate.Store, error) {
 	return sqlitestate.Open(file, opt)
 }
 
-// InitState makes what the state needs and is missing, and says what that is. It can be repeated.
-func InitState(ctx context.Context, c app.Config, dir string) (what string, err error) {
+// InitState makes what the state needs and is missing, and says what that is. It can be repeated. Env is what
+// a cloud's own libraries go by, beside c.
+func InitState(ctx context.Context, env app.Env, c app.Config, dir string) (what string, err error) {
 	switch c.StateName() {
 	case "memory":
 		what = "nothing: the state is kept in memory"
@@ -73,8 +74,7 @@ func InitState(ctx context.Context, c app.Config, dir string) (what string, err 
 		err = awsbackend.CreateState(ctx, c)
 		what = "the table " + c.DynamoDBTable + " with its index and its time to live"
 	case "firestore":
-		err = gcpbackend.CreateState(ctx, c)
-		what = "the indexes and the time to live of the collection " + c.FirestoreCollection
+		what, err = gcpbackend.CreateState(ctx, env, c)
 	default:
 		err = errors.New("this program has no such state")
 	}

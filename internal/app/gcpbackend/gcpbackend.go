@@ -53,15 +53,23 @@ func State(ctx context.Context, c app.Config) (*firestorestate.Store, error) {
 	return firestorestate.New(client, c.FirestoreCollection, nil)
 }
 
-// CreateState declares the indexes and the time to live of the collection, in a database that is there.
-func CreateState(ctx context.Context, c app.Config) error {
+// CreateState declares the indexes and the time to live of the collection, in a database that is there, and says so. The client for this
+// knows of no emulator and would reach Google: where the environment names one nothing is sent, as it needs neither.
+func CreateState(ctx context.Context, env app.Env, c app.Config) (what string, err error) {
+	if addr, ok := env.Lookup("FIRESTORE_EMULATOR_HOST"); ok {
+		return "nothing: the Firestore emulator at " + addr + " needs no indexes", nil
+	}
 	if c.FirestoreProject == "" {
-		return fmt.Errorf("%sFIRESTORE_PROJECT must name the project", app.Prefix)
+		return "", fmt.Errorf("%sFIRESTORE_PROJECT must name the project", app.Prefix)
 	}
 	client, err := admin.NewFirestoreAdminClient(ctx)
 	if err != nil {
-		return fmt.Errorf("configure the client for Firestore's administration: %w", err)
+		return "", fmt.Errorf("configure the client for Firestore's administration: %w", err)
 	}
 	defer func() { _ = client.Close() }() // nothing is pending
-	return firestorestate.CreateIndexes(ctx, client, "projects/"+c.FirestoreProject+"/databases/"+c.FirestoreDatabase, c.FirestoreCollection)
+	database := "projects/" + c.FirestoreProject + "/databases/" + c.FirestoreDatabase
+	if err := firestorestate.CreateIndexes(ctx, client, database, c.FirestoreCollection); err != nil {
+		return "", err
+	}
+	return "the indexes and the time to live of the collection " + c.FirestoreCollection, nil
 }
