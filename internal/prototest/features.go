@@ -2,6 +2,7 @@ package prototest
 
 import (
 	"encoding/base64"
+	"path"
 	"strings"
 	"testing"
 
@@ -122,6 +123,9 @@ func testFeatureSwitches(t *testing.T, x *suite) {
 		"concatenation":         {tus.Options{EnableConcatenation: true}, true},
 	} {
 		s := x.bare(t, c.opt)
+		if c.opt.NoTrailers && !s.Caps.Functions && s.Caps.Trailers {
+			continue // no setting switches them off
+		}
 		if got := extensions(s.do(t, "OPTIONS", s.URL, nil).want(t, 204)); got[name] != c.on {
 			t.Errorf("%s: Tus-Extension %v", name, got)
 		}
@@ -175,6 +179,9 @@ func testFeatureHooks(t *testing.T, x *suite) {
 func testFeatureIDs(t *testing.T, x *suite) {
 	s := x.std()
 	for _, bad := range []string{"..%2fx", "../x", "a/b", "a/b/c", "", ".", "..", "a%20b", "%20", "..%5cx", "a%00", "%2e%2e/", "a.b"} {
+		if s.Caps.Tidies && path.Clean("/"+bad) != "/"+bad {
+			continue
+		}
 		for _, method := range []string{"HEAD", "PATCH", "DELETE", "GET"} {
 			c := s.rawRequest(t, method, s.URL+bad)
 			statuses := []int{400, 404}

@@ -51,7 +51,11 @@ type Caps struct {
 	MaxBody   int64 // largest request body that the platform passes on; 0: no limit
 	OneValue  bool  // of a header that is sent twice only one value reaches the handler
 	Requests  int   // most requests that one row may send, where each is slow; 0: any number
+	Tidies    bool  // a path with dot segments is answered by a redirect to a tidy one, before the handler sees it
 }
+
+// takes says whether a body of n bytes reaches the handler.
+func (c *Caps) takes(n int64) bool { return c.MaxBody == 0 || n <= c.MaxBody }
 
 // A row is one line of the checklist.
 type row struct {

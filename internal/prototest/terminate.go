@@ -38,6 +38,7 @@ func testT1(t *testing.T, x *suite) {
 func testT1Busy(t *testing.T, x *suite) {
 	s := x.std()
 	need(t, s.Caps.Streaming, "bodies that arrive in part")
+	need(t, s.Caps.takes(64<<20), "bodies of 64 MiB")
 	for _, viaPeer := range []bool{false, true} {
 		t.Run(fmt.Sprintf("peer=%v", viaPeer), func(t *testing.T) {
 			other := s
