@@ -18,6 +18,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 
+	"github.com/fileloft/fileloft/internal/clients"
 	"github.com/fileloft/fileloft/internal/servers"
 	"github.com/fileloft/fileloft/state/firestorestate"
 	"github.com/fileloft/fileloft/storage/gcsstore/gcsfake"
@@ -39,7 +40,7 @@ func run(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	tmp = dir
+	tmp, everyClient = dir, clients.All(dir, chunk)
 	defer func() { _ = os.RemoveAll(dir) }()
 	defer func() {
 		if shared.firestore != nil {
@@ -146,7 +147,7 @@ type function struct {
 }
 
 // function starts a process that serves a target.
-func (d *deployment) function(t testing.TB, target string) *function {
+func (d *deployment) function(t testing.TB, target string, settings ...string) *function {
 	t.Helper()
 	log, err := os.CreateTemp(t.TempDir(), "log")
 	if err != nil {
@@ -155,7 +156,7 @@ func (d *deployment) function(t testing.TB, target string) *function {
 	addr := freeAddr(t)
 	f := &function{URL: "http://" + addr, t: t, addr: addr, log: log, env: slices.Concat(d.env, []string{
 		"FILELOFT_BIND=" + addr, "FUNCTION_TARGET=" + target, "PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"),
-	})}
+	}, settings)}
 	f.start()
 	t.Cleanup(func() {
 		f.kill()
@@ -178,14 +179,22 @@ func (f *function) start() {
 		f.t.Fatal(err)
 	}
 	f.cmd, f.ended = cmd, ended
-	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+	for late := time.After(patience); ; {
 		resp, err := http.Get(f.URL + "/healthz")
 		if err == nil {
 			_ = resp.Body.Close()
 			return
 		}
+		select {
+		case <-ended:
+			f.t.Errorf("the function on %s has ended at its start", f.addr)
+			return
+		case <-late:
+			f.t.Errorf("the function does not listen on %s", f.addr)
+			return
+		case <-time.After(5 * time.Millisecond):
+		}
 	}
-	f.t.Errorf("the function does not listen on %s", f.addr)
 }
 
 // kill ends the process by SIGKILL.
