@@ -12,7 +12,6 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"io"
-	"mime"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -23,28 +22,9 @@ import (
 	"google.golang.org/api/option"
 
 	"github.com/fileloft/fileloft/storage/gcsstore/gcsfake"
+	objectheaders "github.com/fileloft/fileloft/storage/headers"
 	"github.com/fileloft/fileloft/tus"
 )
-
-func TestDisposition(t *testing.T) {
-	for name, want := range map[string]string{
-		"":                   "",
-		"a.txt":              `attachment; filename="a.txt"`,
-		"../../etc/passwd":   `attachment; filename="passwd"`,
-		"x\r\nSet-Cookie: y": `attachment; filename="xSet-Cookie: y"`,
-		`say "hi".txt`:       `attachment; filename="say _hi_.txt"; filename*=UTF-8''say%20%22hi%22.txt`,
-		"Übung €.pdf":        `attachment; filename="_bung _.pdf"; filename*=UTF-8''%C3%9Cbung%20%E2%82%AC.pdf`,
-		"bad\xff.txt":        `attachment; filename="bad_.txt"`,
-	} {
-		got := disposition(name)
-		if got != want {
-			t.Errorf("%q: %s", name, got)
-		}
-		if _, _, err := mime.ParseMediaType(got); got != "" && err != nil {
-			t.Errorf("%q: %v", name, err)
-		}
-	}
-}
 
 // What a browser is told, by the object itself and by a signed link: for objects that were composed, rewritten, joined and empty.
 func TestHeadersAndLinks(t *testing.T) {
@@ -66,7 +46,7 @@ func TestHeadersAndLinks(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if o.ContentType != "application/pdf" || o.ContentDisposition != disposition("Übung.pdf") || class != "" && o.StorageClass != class {
+			if o.ContentType != "application/pdf" || o.ContentDisposition != objectheaders.Disposition("Übung.pdf") || class != "" && o.StorageClass != class {
 				t.Errorf("%d bytes: %q, %q, %q", size, o.ContentType, o.ContentDisposition, o.StorageClass)
 			}
 			link, err := s.Link(t.Context(), *u, `attachment; filename="x.txt"`, "text/plain")

@@ -4,10 +4,10 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"fmt"
-	"mime"
 	"net/url"
 	"strings"
 
+	objectheaders "github.com/fileloft/fileloft/storage/headers"
 	"github.com/fileloft/fileloft/tus"
 )
 
@@ -88,70 +88,6 @@ type headers struct {
 }
 
 func (s *Store) headers(u *tus.Upload) headers {
-	h := headers{meta: map[string]string{metaID: string(u.ID), metaBirth: u.Birth}}
-	m, err := tus.ParseMetadata(u.Metadata)
-	if err != nil {
-		return h // the engine has refused what is malformed; another client of the port is not punished for it
-	}
-	for _, k := range []string{"filetype", "type"} {
-		if t, _, err := mime.ParseMediaType(m[k]); err == nil && strings.Contains(t, "/") && printable(m[k]) {
-			v := m[k]
-			h.contentType = &v
-			break
-		}
-	}
-	for _, k := range []string{"filename", "name"} {
-		if d := Disposition(m[k]); d != "" {
-			h.disposition = &d
-			break
-		}
-	}
-	return h
-}
-
-func printable(s string) bool {
-	return strings.IndexFunc(s, func(r rune) bool { return r < ' ' || r > '~' }) < 0
-}
-
-// Disposition returns the Content-Disposition that has a browser save a file under name: with an ASCII stand-in for old
-// ones, and the whole name in the form of RFC 8187 where it has more than that. Empty if there is no name.
-func Disposition(name string) string {
-	if i := strings.LastIndexAny(name, `/\`); i >= 0 {
-		name = name[i+1:]
-	}
-	name = strings.ToValidUTF8(name, "_")
-	name = strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
-			return -1
-		}
-		return r
-	}, name)
-	if name == "" {
-		return ""
-	}
-	ascii := strings.Map(func(r rune) rune {
-		if r > '~' || r == '"' || r == '\\' || r == '%' {
-			return '_'
-		}
-		return r
-	}, name)
-	d := `attachment; filename="` + ascii + `"`
-	if ascii != name {
-		d += "; filename*=UTF-8''" + escape8187(name)
-	}
-	return d
-}
-
-// escape8187 percent-encodes all but RFC 8187's attr-char.
-func escape8187(s string) string {
-	var b strings.Builder
-	for i := range len(s) {
-		c := s[i]
-		if 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte("!#$&+-.^_`|~", c) >= 0 {
-			b.WriteByte(c)
-		} else {
-			fmt.Fprintf(&b, "%%%02X", c)
-		}
-	}
-	return b.String()
+	t, d := objectheaders.Of(u)
+	return headers{optional(t), optional(d), map[string]string{metaID: string(u.ID), metaBirth: u.Birth}}
 }

@@ -1,7 +1,6 @@
 package s3store
 
 import (
-	"mime"
 	"net/http"
 	"strings"
 	"testing"
@@ -10,35 +9,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"github.com/fileloft/fileloft/internal/servers"
+	objectheaders "github.com/fileloft/fileloft/storage/headers"
 	"github.com/fileloft/fileloft/tus"
 )
-
-func TestDisposition(t *testing.T) {
-	for name, want := range map[string]string{
-		"":                   "",
-		"a.txt":              `attachment; filename="a.txt"`,
-		"../../etc/passwd":   `attachment; filename="passwd"`,
-		`C:\Temp\a b.txt`:    `attachment; filename="a b.txt"`,
-		"x\r\nSet-Cookie: y": `attachment; filename="xSet-Cookie: y"`,
-		`say "hi".txt`:       `attachment; filename="say _hi_.txt"; filename*=UTF-8''say%20%22hi%22.txt`,
-		"100%.txt":           `attachment; filename="100_.txt"; filename*=UTF-8''100%25.txt`,
-		"Übung €.pdf":        `attachment; filename="_bung _.pdf"; filename*=UTF-8''%C3%9Cbung%20%E2%82%AC.pdf`,
-		"日本語.txt":            `attachment; filename="___.txt"; filename*=UTF-8''%E6%97%A5%E6%9C%AC%E8%AA%9E.txt`,
-		"bad\xff.txt":        `attachment; filename="bad_.txt"`,
-	} {
-		got := Disposition(name)
-		if got != want {
-			t.Errorf("%q: %s", name, got)
-		}
-		if got == "" {
-			continue
-		}
-		_, params, err := mime.ParseMediaType(got)
-		if err != nil || !strings.HasSuffix(strings.ReplaceAll(name, "\xff", "_"), params["filename"]) && !strings.Contains(name, "\r") {
-			t.Errorf("%q: reads back as %q, %v", name, params["filename"], err)
-		}
-	}
-}
 
 func TestErrorsOfNew(t *testing.T) {
 	client := s3.New(s3.Options{Region: "r"})
@@ -110,7 +83,7 @@ func TestHeadersOnARealServer(t *testing.T) {
 		if got := aws.ToString(out.ContentType); got != "application/pdf" {
 			t.Errorf("content type %q", got)
 		}
-		if got := aws.ToString(out.ContentDisposition); got != Disposition("Übung.pdf") {
+		if got := aws.ToString(out.ContentDisposition); got != objectheaders.Disposition("Übung.pdf") {
 			t.Errorf("content disposition %q", got)
 		}
 		link, err := s.Link(t.Context(), *u, `attachment; filename="x.txt"`, "text/plain")
