@@ -130,7 +130,7 @@ func (c *cloud) deploy(t testing.TB, settings ...string) *deployment {
 	return &deployment{cloud: c, prefix: project + "/", state: state, env: append([]string{
 		"FIRESTORE_EMULATOR_HOST=" + c.firestore.Addr, "FILELOFT_FIRESTORE_PROJECT=" + project,
 		"FILELOFT_GCS_BUCKET=" + bucket, "FILELOFT_GCS_PREFIX=" + project + "/", "FILELOFT_GCS_ENDPOINT=" + c.storage.URL,
-		"FILELOFT_LOG_LEVEL=debug",
+		"FILELOFT_LOG_LEVEL=warn",
 	}, settings...)}
 }
 
@@ -162,7 +162,7 @@ func (d *deployment) function(t testing.TB, target string, settings ...string) *
 		f.kill()
 		if t.Failed() {
 			b, _ := os.ReadFile(log.Name())
-			t.Logf("%s of %s says: %s", target, f.addr, b[max(0, len(b)-40000000):])
+			t.Logf("%s of %s says: %s", target, f.addr, b[max(0, len(b)-4000):])
 		}
 		_ = log.Close()
 	})
