@@ -11,12 +11,12 @@ import (
 // append adds a body to an upload at an offset. length is what the request declares, or Unknown. It returns the record as
 // committed; with an error as well, where bytes were kept before it.
 func (h *Handler) append(ctx context.Context, id ID, offset, length int64, b *body) (Upload, error) {
-	ctx, leave, err := h.busy.enter(ctx, id, h.opt.LockTimeout)
+	turn, leave, err := h.busy.enter(ctx, id, h.opt.LockTimeout)
 	if err != nil {
 		return Upload{}, h.interrupted(err)
 	}
 	defer leave()
-	lease, err := h.acquire(ctx, id, offset, h.slotsFor(b), false)
+	lease, err := h.acquire(turn.wanted, id, offset, h.slotsFor(b), false)
 	if err != nil {
 		return h.notAcquired(err)
 	}
@@ -33,7 +33,7 @@ func (h *Handler) append(ctx context.Context, id ID, offset, length int64, b *bo
 		return h.appendNothing(ctx, lease, u, b)
 	}
 	lease.Upload = u // a newly declared length is committed with the bytes
-	return h.store(ctx, lease, b)
+	return h.store(turn, lease, b)
 }
 
 // slotsFor asks the storage how many slots the first round of a body may need. A body with a checksum is one round.

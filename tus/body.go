@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -45,6 +46,7 @@ type pump struct {
 	free chan *[]byte
 	quit context.CancelFunc
 	done chan struct{}
+	last atomic.Int64 // when bytes came last, in nanoseconds since 1970
 
 	mu      sync.Mutex
 	cut     bool // the body was cut off: its deadline is in the past, and stays there
@@ -62,6 +64,7 @@ type pumped struct {
 func startPump(ctx context.Context, b *body, idle time.Duration) *pump {
 	ctx, quit := context.WithCancel(ctx)
 	p := &pump{full: make(chan pumped, 1), free: make(chan *[]byte, 2), quit: quit, done: make(chan struct{}), setRead: b.deadline}
+	p.last.Store(time.Now().UnixNano())
 	size := int64(pumpBuffer)
 	if b.size != Unknown {
 		size = min(size, max(b.size, 1))
@@ -109,6 +112,9 @@ func (p *pump) run(ctx context.Context, src io.Reader, idle time.Duration) {
 		}
 		p.allow(idle)
 		n, err := src.Read(*buf)
+		if n > 0 {
+			p.last.Store(time.Now().UnixNano())
+		}
 		if err != nil {
 			p.end(errors.Is(err, io.EOF))
 			err = p.reason(ctx, err)
@@ -162,6 +168,9 @@ func (p *pump) end(complete bool) {
 		p.setRead(past)
 	}
 }
+
+// silence returns for how long no bytes have come.
+func (p *pump) silence() time.Duration { return time.Since(time.Unix(0, p.last.Load())) }
 
 // cutOff makes a blocked Read return. It runs in a goroutine of its own and may come late.
 func (p *pump) cutOff() {

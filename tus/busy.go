@@ -2,6 +2,8 @@ package tus
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 )
@@ -9,79 +11,106 @@ import (
 // busy knows which uploads this process is writing to, so that a newer request can end an older one at once, as a
 // client does whose connection died half-open. It is a courtesy: what is right is decided by epochs, and a process
 // that knows nothing is as correct as one that remembers.
+//
+// The requests for one upload stand in line. The first is at work; it is told as soon as there is another behind it.
 type busy struct {
-	mu      sync.Mutex
-	writers map[ID]*writer
+	mu    sync.Mutex
+	lines map[ID][]*turn
 }
 
-// A writer is one request that is writing.
-type writer struct {
-	interrupt context.CancelCauseFunc
-	left      chan struct{} // closed when it has gone
+// A turn is one request's time as the only writer of an upload in this process.
+type turn struct {
+	ctx    context.Context         // ends when the request must end
+	wanted context.Context         // ends with errNewer when a newer request waits behind this one, and with ctx
+	end    context.CancelCauseFunc // of ctx
+	yield  context.CancelCauseFunc // of wanted
+	first  chan struct{}           // closed when it is this one's turn
+	left   chan struct{}           // closed when it has gone
 }
 
-// enter makes the caller the writer of id, after interrupting the one before it and waiting until that has gone.
-// The returned context ends when a newer request interrupts this one. patience bounds the wait.
-func (b *busy) enter(ctx context.Context, id ID, patience time.Duration) (context.Context, func(), error) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	impatient := time.AfterFunc(patience, func() { cancel(faultLocked) })
-	w := &writer{interrupt: cancel, left: make(chan struct{})}
-	for {
-		b.mu.Lock()
-		if b.writers == nil {
-			b.writers = map[ID]*writer{}
-		}
-		older := b.writers[id]
-		if older == nil {
-			b.writers[id] = w
-			b.mu.Unlock()
-			if !impatient.Stop() { // it has just fired
-				b.leave(id, w)
-				return nil, nil, faultLocked
-			}
-			return ctx, func() { b.leave(id, w) }, nil
-		}
-		b.mu.Unlock()
-		older.interrupt(errNewer)
-		select {
-		case <-older.left:
-		case <-ctx.Done():
-			impatient.Stop()
-			cancel(nil)
-			return nil, nil, context.Cause(ctx)
-		}
+// enter waits for the caller's turn to write to id, and lets whoever is at work know. patience bounds the wait. The caller leaves
+// with the returned function.
+func (b *busy) enter(ctx context.Context, id ID, patience time.Duration) (*turn, func(), error) {
+	t := &turn{first: make(chan struct{}), left: make(chan struct{})}
+	t.ctx, t.end = context.WithCancelCause(ctx)
+	t.wanted, t.yield = context.WithCancelCause(t.ctx)
+	leave := func() { b.leave(id, t) }
+	b.join(id, t)
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	select {
+	case <-t.first:
+		return t, leave, nil
+	case <-timer.C:
+		leave()
+		return nil, nil, faultLocked
+	case <-t.ctx.Done():
+		err := context.Cause(t.ctx)
+		leave()
+		return nil, nil, err
 	}
 }
 
-func (b *busy) leave(id ID, w *writer) {
+func (b *busy) join(id ID, t *turn) {
 	b.mu.Lock()
-	delete(b.writers, id)
-	b.mu.Unlock()
-	w.interrupt(nil)
-	close(w.left)
+	defer b.mu.Unlock()
+	if b.lines == nil {
+		b.lines = map[ID][]*turn{}
+	}
+	line := append(b.lines[id], t)
+	b.lines[id] = line
+	begin(line)
+}
+
+// begin lets the first of a line work and tells it whether others wait.
+func begin(line []*turn) {
+	t := line[0]
+	select {
+	case <-t.first:
+	default:
+		close(t.first)
+	}
+	if len(line) > 1 {
+		t.yield(errNewer)
+	}
+}
+
+func (b *busy) leave(id ID, t *turn) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	line := b.lines[id]
+	i := slices.Index(line, t)
+	if line = slices.Delete(line, i, i+1); len(line) == 0 {
+		delete(b.lines, id)
+	} else {
+		b.lines[id] = line
+		begin(line)
+	}
+	t.yield(nil)
+	t.end(nil)
+	close(t.left)
 }
 
 // interrupt ends the writer of id, if there is one, without waiting.
 func (b *busy) interrupt(id ID, cause error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if w := b.writers[id]; w != nil {
-		w.interrupt(cause)
+	if line := b.lines[id]; len(line) > 0 {
+		line[0].end(cause)
 	}
 }
 
-// drain interrupts all writers and waits for them until ctx ends.
+// drain ends all requests, those that wait too, and waits until they have left or ctx ends.
 func (b *busy) drain(ctx context.Context) error {
 	b.mu.Lock()
-	ws := make([]*writer, 0, len(b.writers))
-	for _, w := range b.writers {
-		w.interrupt(errDraining)
-		ws = append(ws, w)
-	}
+	all := slices.Concat(slices.Collect(maps.Values(b.lines))...)
 	b.mu.Unlock()
-	for _, w := range ws {
+	for _, t := range all {
+		t.end(errDraining)
+	}
+	for _, t := range all {
 		select {
-		case <-w.left:
+		case <-t.left:
 		case <-ctx.Done():
 			return ctx.Err()
 		}

@@ -29,10 +29,11 @@ func (h *Handler) create(ctx context.Context, c creation) (Upload, error) {
 	if hasBody || u.Phase == Sealed || u.Pending != 0 {
 		claim.TTL = h.opt.LeaseTTL
 	}
+	var mine *turn
 	if hasBody {
 		claim.Slots = h.slotsFor(c.body)
 		var leave func()
-		if ctx, leave, err = h.busy.enter(ctx, u.ID, h.opt.LockTimeout); err != nil {
+		if mine, leave, err = h.busy.enter(ctx, u.ID, h.opt.LockTimeout); err != nil {
 			return Upload{}, err
 		}
 		defer leave()
@@ -46,7 +47,7 @@ func (h *Handler) create(ctx context.Context, c creation) (Upload, error) {
 	case u.Phase == Sealed:
 		return h.born(ctx, l.Upload)(h.finish(ctx, l))
 	case hasBody:
-		got, err := h.store(ctx, l, c.body)
+		got, err := h.store(mine, l, c.body)
 		if wholly(err) {
 			h.discard(ctx, got)
 			return Upload{}, err

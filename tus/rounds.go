@@ -14,25 +14,27 @@ type appending struct {
 	in     *intake
 	verify *verifier
 	lease  Lease
+	turn   *turn
 	cancel context.CancelCauseFunc
 
 	limited bool // what the upload still takes is more than what one request may carry
 }
 
 // store takes the body in, round by round, until it has ended or something else has.
-func (h *Handler) store(ctx context.Context, l Lease, b *body) (Upload, error) {
+func (h *Handler) store(t *turn, l Lease, b *body) (Upload, error) {
 	v, err := newVerifier(b)
 	if err != nil {
-		return l.Upload, h.giveBack(ctx, l, err)
+		return l.Upload, h.giveBack(t.ctx, l, err)
 	}
-	ctx, cancel := context.WithCancelCause(ctx)
+	ctx, cancel := context.WithCancelCause(t.ctx)
 	defer cancel(nil)
-	a := &appending{h: h, lease: l, verify: v, cancel: cancel}
+	a := &appending{h: h, lease: l, turn: t, verify: v, cancel: cancel}
 	a.in = &intake{p: startPump(ctx, b, h.opt.IdleTimeout), left: h.room(&l.Upload), patient: v != nil}
 	if b.limit > 0 && (a.in.left == Unknown || a.in.left > b.limit) {
 		a.in.left, a.limited = b.limit, true
 	}
 	defer a.in.p.stop()
+	defer a.yields(ctx)()
 	if v != nil {
 		a.in.hashes = v.hashes
 	}
@@ -91,7 +93,7 @@ func (a *appending) resume(ctx context.Context, u Upload) (Upload, bool, error) 
 		}
 		return u, false, a.h.interrupted(a.ended())
 	}
-	l, err := a.h.acquire(ctx, u.ID, u.Offset, a.h.slots(Unknown), false)
+	l, err := a.h.acquire(a.turn.wanted, u.ID, u.Offset, a.h.slots(Unknown), false)
 	if err != nil {
 		u, err = a.h.notAcquired(err)
 		return u, false, err

@@ -91,7 +91,7 @@ func (d *deployment) server(t testing.TB, p platform) *prototest.Server {
 	return &prototest.Server{
 		URL:       endpoint.URL + "/files/",
 		Client:    client,
-		Caps:      prototest.Caps{SlowState: true, Streaming: true, Trailers: true, Raw: true, MaxBody: p.maxBody, Requests: 1000, Tidies: !p.h2c},
+		Caps:      prototest.Caps{Streaming: true, Trailers: true, Raw: true, MaxBody: p.maxBody, Requests: 1000, Tidies: !p.h2c},
 		Object:    d.object,
 		Leftovers: d.leftovers,
 		Sweep:     func(ctx context.Context) (tus.SweepReport, error) { return sweep(ctx, sweeper().URL) },

@@ -51,7 +51,6 @@ type Caps struct {
 	MaxBody   int64 // largest request body that the platform passes on; 0: no limit
 	OneValue  bool  // of a header that is sent twice only one value reaches the handler
 	Requests  int   // most requests that one row may send, where each is slow; 0: any number
-	SlowState bool  // a step of the state takes tens of milliseconds: clients that never pause keep each other from getting on
 	Tidies    bool  // a path with dot segments is answered by a redirect to a tidy one, before the handler sees it
 }
 
