@@ -55,7 +55,9 @@ var goodText = map[string]string{
 	"s3-memory": "1GiB", "s3-sse": "aws:kms", "s3-kms-key": "k", "s3-storage-class": "STANDARD_IA", "s3-tagging": "a=b",
 	"gcs-bucket": "b", "gcs-prefix": "up/", "gcs-endpoint": "http://127.0.0.1:1", "gcs-storage-class": "NEARLINE", "gcs-chunk-size": "1MiB",
 	"firestore-project": "p", "firestore-database": "d", "firestore-collection": "c",
-	"dynamodb-table": "uploads", "dynamodb-endpoint": "http://127.0.0.1:1",
+	"azure-container": "ups", "azure-prefix": "up/", "azure-table": "uploads", "azure-connection-string": "x", "azure-account": "acc",
+	"azure-access-tier": "Cool",
+	"dynamodb-table":    "uploads", "dynamodb-endpoint": "http://127.0.0.1:1",
 }
 
 var goodByType = map[string]string{"switch": "on", "size": "64KiB", "count": "7", "duration": "1m30s", "list": "X-A, X-B"}
@@ -69,12 +71,14 @@ var needs = map[string][]string{
 	"s3-kms-key":                     {"FILELOFT_STORAGE=s3", "FILELOFT_S3_BUCKET=b", "FILELOFT_S3_SSE=aws:kms"},
 	"dynamodb-endpoint":              {"FILELOFT_STATE=dynamodb"},
 	"gcs-bucket":                     {"FILELOFT_STORAGE=gcs"},
+	"azure-container":                {"FILELOFT_STORAGE=azure", "FILELOFT_AZURE_ACCOUNT=acc"},
 }
 
 // remote are settings whose stores cannot be opened and swept here: parsing them must do.
 func remote(flag string) bool {
 	return strings.HasPrefix(flag, "s3-") || strings.HasPrefix(flag, "dynamodb-") ||
-		strings.HasPrefix(flag, "gcs-") || strings.HasPrefix(flag, "firestore-")
+		strings.HasPrefix(flag, "gcs-") || strings.HasPrefix(flag, "firestore-") ||
+		strings.HasPrefix(flag, "azure-")
 }
 
 // TestGoodValuesAreTaken goes through all settings, as variable and as flag, with the sweep command: it reads the

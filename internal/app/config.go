@@ -12,6 +12,7 @@ import (
 //	type    how the text is read, one of the readers in value.go
 //	min     smallest size, count or duration that makes sense
 //	choices the words that are accepted, for type choice
+//	secret  the value is in no log
 //	also    another variable, read where ours is not set
 //	unset   what the table says in place of an empty default
 type Config struct {
@@ -55,8 +56,8 @@ type Config struct {
 	CORSExposeHeaders    []string      `name:"cors-expose-headers" type:"list" unset:"none" placeholder:"LIST" group:"Browsers (CORS):" help:"Answer headers to expose besides the built-in ones."`
 	CORSMaxAge           time.Duration `name:"cors-max-age" type:"duration" default:"24h" placeholder:"TIME" group:"Browsers (CORS):" help:"How long a browser may remember a preflight's answer; 0 leaves it to the browser."`
 
-	Storage    string `name:"storage" type:"choice" choices:"fs,s3,gcs" default:"fs" placeholder:"NAME" group:"Stores:" help:"Where bytes go: fs, files in the data directory; s3; or gcs."`
-	State      string `name:"state" type:"choice" choices:"sqlite,dynamodb,firestore,memory" unset:"sqlite, or the storage's own cloud's" placeholder:"NAME" group:"Stores:" help:"Where records go: sqlite, dynamodb (which belongs to s3), firestore (to gcs), or memory, which forgets all uploads at the end of the process."`
+	Storage    string `name:"storage" type:"choice" choices:"fs,s3,gcs,azure" default:"fs" placeholder:"NAME" group:"Stores:" help:"Where bytes go: fs, files in the data directory; s3; gcs; or azure."`
+	State      string `name:"state" type:"choice" choices:"sqlite,dynamodb,firestore,table,memory" unset:"sqlite, or the storage's own cloud's" placeholder:"NAME" group:"Stores:" help:"Where records go: sqlite, dynamodb (which belongs to s3), firestore (to gcs), table (to azure), or memory, which forgets all uploads at the end of the process."`
 	DataDir    string `name:"data-dir" type:"text" unset:"/var/lib/fileloft if it is writable, else ./data" placeholder:"DIR" group:"Stores:" help:"Directory for files and records."`
 	SQLiteFile string `name:"sqlite-file" type:"text" unset:"fileloft.db in the data directory" placeholder:"FILE" group:"Stores:" help:"The database file. On a local disk: not on a network share."`
 	FSSync     bool   `name:"fs-sync" type:"switch" default:"on" group:"Stores:" help:"Force bytes and records to the disk before they are acknowledged. Off: a power cut, not a crash of the server, may lose some."`
@@ -94,6 +95,15 @@ type Config struct {
 	FirestoreProject    string `name:"firestore-project" type:"text" also:"GOOGLE_CLOUD_PROJECT" unset:"the credentials'" placeholder:"ID" group:"Google Firestore:" help:"The project of the database. FIRESTORE_EMULATOR_HOST is understood too."`
 	FirestoreDatabase   string `name:"firestore-database" type:"text" default:"(default)" placeholder:"ID" group:"Google Firestore:" help:"The database."`
 	FirestoreCollection string `name:"firestore-collection" type:"text" default:"fileloft" placeholder:"NAME" group:"Google Firestore:" help:"The collection of records."`
+
+	AzureContainer        string        `name:"azure-container" type:"text" unset:"none" placeholder:"NAME" group:"Azure Storage:" help:"The container for blobs."`
+	AzurePrefix           string        `name:"azure-prefix" type:"text" unset:"none" placeholder:"TEXT" group:"Azure Storage:" help:"Put in front of each finished blob's name, such as uploads/."`
+	AzureTable            string        `name:"azure-table" type:"text" default:"fileloft" placeholder:"NAME" group:"Azure Storage:" help:"The table for records, made by the project's templates or by fileloft state init."`
+	AzureConnectionString string        `name:"azure-connection-string" type:"text" secret:"true" also:"AZURE_STORAGE_CONNECTION_STRING" unset:"none" placeholder:"TEXT" group:"Azure Storage:" help:"The account with its key, for blobs and table. It goes before the account's name."`
+	AzureAccount          string        `name:"azure-account" type:"text" also:"AZURE_STORAGE_ACCOUNT" unset:"none" placeholder:"NAME" group:"Azure Storage:" help:"The account's name, without a key: a managed identity or what else Azure's default credential finds."`
+	AzureBlockSize        int64         `name:"azure-block-size" type:"size" min:"65536" max:"104857600" default:"8MiB" placeholder:"SIZE" group:"Azure Storage:" help:"Size of a block that is staged. It is raised for uploads that would need too many."`
+	AzureAccessTier       string        `name:"azure-access-tier" type:"choice" choices:"Hot,Cool,Cold,Archive" unset:"the account's" placeholder:"NAME" group:"Azure Storage:" help:"Access tier of finished blobs."`
+	AzureLinkTTL          time.Duration `name:"azure-link-ttl" type:"duration" min:"1" default:"15m" placeholder:"TIME" group:"Azure Storage:" help:"How long the signed URL of a download lives."`
 
 	LogLevel  slog.Level `name:"log-level" type:"level" default:"info" also:"RUST_LOG" placeholder:"LEVEL" group:"Logs:" help:"Least severe log lines to write: trace, debug, info, warn, error or off."`
 	LogFormat string     `name:"log-format" type:"choice" choices:"auto,text,json,google" default:"auto" placeholder:"NAME" group:"Logs:" help:"How log lines look: text, json, google, which is json as Google's Cloud Logging reads it, or auto, which is text on a terminal and else json."`

@@ -72,6 +72,9 @@ func (s Setting) show(field reflect.Value) string {
 	if field.IsZero() && s.preset == "" {
 		return s.Default
 	}
+	if s.secret {
+		return "(set)"
+	}
 	if list, ok := field.Interface().([]string); ok {
 		return strings.Join(list, ",")
 	}

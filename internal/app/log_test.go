@@ -34,6 +34,18 @@ func TestTheEffectiveSettingsAreLoggedInFull(t *testing.T) {
 	}
 }
 
+func TestASecretIsNotLogged(t *testing.T) {
+	c, err := Load(Env{"FILELOFT_AZURE_CONNECTION_STRING=AccountName=a;AccountKey=hunter2"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	c.LogTo(NewLogger(&out, c))
+	if strings.Contains(out.String(), "hunter2") || !strings.Contains(out.String(), `"azure-connection-string":"(set)"`) {
+		t.Errorf("%s", &out)
+	}
+}
+
 func TestLogFormatAndLevel(t *testing.T) {
 	var out bytes.Buffer
 	log := NewLogger(&out, Config{LogFormat: "text", LogLevel: levelOff})

@@ -43,6 +43,7 @@ type Setting struct {
 	min, max int64
 	choices  []string
 	also     string
+	secret   bool
 	index    int // of the field
 }
 
@@ -55,7 +56,7 @@ func Settings() []Setting {
 		s := Setting{
 			Flag: tag.Get("name"), Default: tag.Get("default"), Help: tag.Get("help"),
 			Group: strings.TrimSuffix(tag.Get("group"), ":"), Type: tag.Get("type"),
-			preset: tag.Get("default"), also: tag.Get("also"), index: i,
+			preset: tag.Get("default"), also: tag.Get("also"), secret: tag.Get("secret") != "", index: i,
 		}
 		s.Env = Prefix + strings.ToUpper(strings.ReplaceAll(s.Flag, "-", "_"))
 		s.min, _ = strconv.ParseInt(tag.Get("min"), 10, 64)
@@ -152,6 +153,8 @@ func (c Config) StateName() string {
 		return "dynamodb"
 	case c.Storage == "gcs":
 		return "firestore"
+	case c.Storage == "azure":
+		return "table"
 	}
 	return "sqlite"
 }
@@ -179,5 +182,5 @@ func (c Config) checkStores() error {
 		return fmt.Errorf("%sDYNAMODB_ENDPOINT (--dynamodb-endpoint) is set, but %sSTATE is %s: leave one of them out",
 			Prefix, Prefix, c.StateName())
 	}
-	return nil
+	return c.checkAzure()
 }

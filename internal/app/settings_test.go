@@ -47,6 +47,7 @@ func TestDefaults(t *testing.T) {
 		Storage: "fs", FSSync: true, FSVerify: "auto", SweepInterval: 10 * time.Minute,
 		S3PartSize: 8 << 20, S3Parallel: 4, S3Memory: 256 << 20, S3LinkTTL: 15 * time.Minute, DynamoDBTable: "fileloft",
 		GCSChunkSize: 8 << 20, GCSLinkTTL: 15 * time.Minute, FirestoreDatabase: "(default)", FirestoreCollection: "fileloft",
+		AzureTable: "fileloft", AzureBlockSize: 8 << 20, AzureLinkTTL: 15 * time.Minute,
 		LogLevel: slog.LevelInfo, LogFormat: "auto",
 	}
 	if d := cmp.Diff(want, got); d != "" {
@@ -155,6 +156,7 @@ func TestTheStateBelongsToTheStorageUnlessChosen(t *testing.T) {
 		"sqlite":    nil,
 		"dynamodb":  {"FILELOFT_STORAGE=s3", "FILELOFT_S3_BUCKET=b"},
 		"firestore": {"FILELOFT_STORAGE=gcs", "FILELOFT_GCS_BUCKET=b"},
+		"table":     {"FILELOFT_STORAGE=azure", "FILELOFT_AZURE_CONTAINER=ups", "FILELOFT_AZURE_ACCOUNT=acc"},
 		"memory":    {"FILELOFT_STORAGE=s3", "FILELOFT_S3_BUCKET=b", "FILELOFT_STATE=memory"},
 	} {
 		if c, err := Load(env, nil); err != nil || c.StateName() != want {
@@ -232,6 +234,20 @@ func TestSettingsThatCannotGoTogetherAreRefused(t *testing.T) {
 		{Env{"FILELOFT_STORAGE=gcs"}, "FILELOFT_STORAGE is gcs: FILELOFT_GCS_BUCKET"},
 		{Env{"FILELOFT_STORAGE=gcs", "FILELOFT_GCS_BUCKET=b"}, ""},
 		{Env{"FILELOFT_GCS_BUCKET=b"}, "FILELOFT_GCS_BUCKET"},
+		{Env{"FILELOFT_STORAGE=azure", "FILELOFT_AZURE_ACCOUNT=acc"}, "FILELOFT_STORAGE is azure: FILELOFT_AZURE_CONTAINER"},
+		{Env{"FILELOFT_STORAGE=azure", "FILELOFT_AZURE_CONTAINER=ups"}, "FILELOFT_AZURE_ACCOUNT (--azure-account) must name"},
+		{Env{"FILELOFT_STORAGE=azure", "FILELOFT_AZURE_CONTAINER=ups", "FILELOFT_AZURE_ACCOUNT=acc"}, ""},
+		{Env{"FILELOFT_STORAGE=azure", "FILELOFT_AZURE_CONTAINER=ups", "AZURE_STORAGE_ACCOUNT=acc"}, ""},
+		{Env{"FILELOFT_STORAGE=azure", "FILELOFT_AZURE_CONTAINER=ups", "AZURE_STORAGE_CONNECTION_STRING=x"}, ""},
+		{Env{"FILELOFT_STORAGE=azure", "FILELOFT_AZURE_CONTAINER=ups", "FILELOFT_STATE=memory"}, "FILELOFT_AZURE_ACCOUNT"},
+		{Env{"FILELOFT_STATE=table"}, "FILELOFT_AZURE_ACCOUNT"},
+		{Env{"FILELOFT_STATE=table", "FILELOFT_AZURE_ACCOUNT=acc"}, ""},
+		{Env{"FILELOFT_AZURE_CONTAINER=ups"}, "FILELOFT_AZURE_CONTAINER"},
+		{Env{"FILELOFT_STATE=table", "FILELOFT_AZURE_ACCOUNT=https://acc.blob.core.windows.net"}, "FILELOFT_AZURE_ACCOUNT (--azure-account): \"https"},
+		{Env{"FILELOFT_STATE=table", "FILELOFT_AZURE_ACCOUNT=acc", "FILELOFT_AZURE_TABLE=up-loads"}, "FILELOFT_AZURE_TABLE"},
+		{Env{"FILELOFT_STORAGE=azure", "FILELOFT_AZURE_ACCOUNT=acc", "FILELOFT_AZURE_CONTAINER=Ups"}, "FILELOFT_AZURE_CONTAINER"},
+		{Env{"FILELOFT_STORAGE=azure", "FILELOFT_AZURE_ACCOUNT=acc", "FILELOFT_AZURE_CONTAINER=a--b"}, "FILELOFT_AZURE_CONTAINER"},
+		{Env{"AZURE_STORAGE_ACCOUNT=acc", "AZURE_STORAGE_CONNECTION_STRING=x"}, ""}, // for another program
 		{Env{"FILELOFT_GCS_CHUNK_SIZE=300000"}, "FILELOFT_GCS_CHUNK_SIZE"},
 		{Env{"FILELOFT_STORAGE=s3", "FILELOFT_S3_BUCKET=b", "FILELOFT_S3_KMS_KEY=k"}, "FILELOFT_S3_KMS_KEY"},
 		{Env{"FILELOFT_STORAGE=s3", "FILELOFT_S3_BUCKET=b", "FILELOFT_S3_KMS_KEY=k", "FILELOFT_S3_SSE=aws:kms"}, ""},
