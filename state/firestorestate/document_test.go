@@ -212,37 +212,3 @@ func TestTheShardsAreUsedAlike(t *testing.T) {
 		t.Errorf("%v", count)
 	}
 }
-
-// A lease's version is known to the process that wrote it, and to nobody else; the memory is bounded.
-func TestVersions(t *testing.T) {
-	v := newVersions(3)
-	at := time.UnixMicro(1)
-	r := func(id tus.ID, epoch tus.Epoch, nonce, birth string) state.Record {
-		return state.Record{Upload: tus.Upload{ID: id, Birth: birth}, Epoch: epoch, Nonce: nonce}
-	}
-	v.remember(r("a", 1, "n", "b"), at)
-	if got, ok := v.of(r("a", 1, "n", "b")); !ok || !got.Equal(at) {
-		t.Errorf("%v, %t", got, ok)
-	}
-	for _, other := range []state.Record{r("a", 2, "n", "b"), r("a", 1, "m", "b"), r("a", 1, "n", "c"), r("x", 1, "n", "b")} {
-		if _, ok := v.of(other); ok {
-			t.Errorf("%+v is known", other)
-		}
-	}
-	for i := range 100 {
-		v.remember(r(tus.ID(rune('A'+i)), 1, "n", "b"), at)
-		if i < 3 {
-			if _, ok := v.of(r("a", 1, "n", "b")); !ok {
-				t.Errorf("forgotten after %d others", i+1)
-			}
-		}
-	}
-	if _, ok := v.of(r("a", 1, "n", "b")); ok || len(v.young)+len(v.old) > 6 {
-		t.Errorf("known for ever: %d and %d", len(v.young), len(v.old))
-	}
-	v.remember(r("a", 1, "n", "b"), at)
-	v.forget("a")
-	if _, ok := v.of(r("a", 1, "n", "b")); ok {
-		t.Error("not forgotten")
-	}
-}

@@ -46,7 +46,7 @@ func New(client *firestore.Client, collection string, opt *Options) (*Store, err
 		return nil, err
 	}
 	t := &table{
-		docs: client.Collection(collection), versions: newVersions(maxVersions),
+		docs:     client.Collection(collection),
 		patience: patience{attempt: attemptTimeout, total: callTimeout, wait: backoff},
 	}
 	so := &state.Options{}

@@ -19,7 +19,7 @@ import (
 type table struct {
 	docs     *firestore.CollectionRef
 	patience patience
-	versions *versions
+	versions state.Versions
 }
 
 var (
@@ -95,11 +95,7 @@ func (t *table) write(
 	if err != nil {
 		return explain(ctx, verb+" upload "+string(r.Upload.ID), err)
 	}
-	if r.LeaseUntil.IsZero() {
-		t.versions.forget(r.Upload.ID)
-	} else {
-		t.versions.remember(r, res.UpdateTime)
-	}
+	t.versions.Wrote(r, versionAt(res.UpdateTime))
 	return nil
 }
 
@@ -114,7 +110,7 @@ func (t *table) Delete(ctx context.Context, id tus.ID, version string) error {
 		return unmet(err)
 	})
 	if err == nil {
-		t.versions.forget(id)
+		t.versions.Deleted(id)
 	}
 	return explain(ctx, "delete upload "+string(id), err)
 }
@@ -122,12 +118,7 @@ func (t *table) Delete(ctx context.Context, id tus.ID, version string) error {
 // VersionOf returns the version that this process saw the write get which left r; see [state.Versioner]. Where it saw none,
 // because another process wrote it, because the answer was lost, or because it has forgotten, it returns a version that no
 // document has. Swap and Delete say that at once, without a call, and the Store reads.
-func (t *table) VersionOf(r state.Record) string {
-	if at, ok := t.versions.of(r); ok {
-		return versionAt(at)
-	}
-	return ""
-}
+func (t *table) VersionOf(r state.Record) string { return t.versions.Of(r) }
 
 // unmet translates the answer to a write whose precondition did not hold. Such an answer may also be the echo of the first
 // sending of this very write: the Store reads and finds its nonce.
