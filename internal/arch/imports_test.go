@@ -27,11 +27,12 @@ var allowed = map[string][]string{
 	"state/statetest":   {"tus", "state", "github.com/google/go-cmp/"},
 
 	"storage/filestore":        {"tus", "golang.org/x/sys/unix", "golang.org/x/sync/"},
-	"storage/gcsstore":         {"tus", "storage/headers", "cloud.google.com/go/storage", "google.golang.org/api/", "golang.org/x/sync/"},
+	"storage/gcsstore":         {"tus", "storage/headers", "storage/intake", "cloud.google.com/go/storage", "google.golang.org/api/", "golang.org/x/sync/"},
 	"storage/gcsstore/gcsfake": {"cloud.google.com/go/storage", "google.golang.org/api/option"}, // Google Cloud Storage in memory, for tests and by hand
 	"storage/headers":          {"tus"},
+	"storage/intake":           {"golang.org/x/sync/semaphore"},
 	"storage/memstore":         {"tus"},
-	"storage/s3store":          {"tus", "storage/headers", "github.com/aws/aws-sdk-go-v2/", "github.com/aws/smithy-go", "github.com/aws/smithy-go/", "golang.org/x/sync/"},
+	"storage/s3store":          {"tus", "storage/headers", "storage/intake", "github.com/aws/aws-sdk-go-v2/", "github.com/aws/smithy-go", "github.com/aws/smithy-go/", "golang.org/x/sync/"},
 	"storage/storetest":        {"tus", "state", "state/memstate", "github.com/google/go-cmp/"},
 
 	"internal/app": {"tus"}, // no store and no command line: functions link it

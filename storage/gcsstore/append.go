@@ -7,6 +7,7 @@ import (
 	"io"
 	"sync"
 
+	"github.com/fileloft/fileloft/storage/intake"
 	"github.com/fileloft/fileloft/tus"
 )
 
@@ -21,10 +22,10 @@ type appender struct {
 	drop  []string // pieces that composed ones replaced
 	made  []string // pieces that were composed by this call
 	old   []string // pieces that the committed cursor dropped and that are still there
-	buf   buffer
-	full  *buffer // a chunk of which is not known yet whether it is the whole body
-	out   *upload // nil while there is no more than a chunk
-	n     int64   // bytes in finished pieces
+	buf   intake.Buffer
+	full  *intake.Buffer // a chunk of which is not known yet whether it is the whole body
+	out   *upload        // nil while there is no more than a chunk
+	n     int64          // bytes in finished pieces
 	wg    sync.WaitGroup
 }
 
@@ -35,7 +36,7 @@ func (a *appender) tidy(ctx context.Context) {
 		if len(a.base.Drop) > 0 {
 			a.old = a.s.removePieces(ctx, &a.lease.Upload, a.base.Drop)
 		}
-		if inTime(ctx, 5*slowest) == nil {
+		if intake.InTime(ctx, 5*intake.Slowest) == nil {
 			_ = a.fold(ctx)
 		}
 	})
@@ -65,26 +66,26 @@ func (a *appender) run(ctx context.Context, r io.Reader) error {
 			return errors.Join(a.end(ctx), err)
 		}
 		switch {
-		case a.full != nil && a.buf.n > 0: // it is not the whole body
+		case a.full != nil && a.buf.N > 0: // it is not the whole body
 			if err := a.begin(ctx); err != nil {
 				return err
 			}
 			continue
-		case a.buf.n == chunk && a.out == nil:
-			a.full = a.buf.take()
+		case a.buf.N == chunk && a.out == nil:
+			a.full = a.buf.Take()
 			continue
-		case a.buf.n == chunk:
+		case a.buf.N == chunk:
 			if err := a.send(ctx); err != nil {
 				return err
 			}
 			continue
-		case !a.buf.ready(ctx, a.s.wait):
+		case !a.buf.Ready(ctx, a.s.wait):
 			if err := a.shed(ctx); err != nil {
 				return err
 			}
 			continue
 		}
-		rerr := a.buf.readFrom(r, chunk-a.buf.n)
+		rerr := a.buf.ReadOnce(r, chunk-a.buf.N)
 		if rerr != nil {
 			if rerr == io.EOF {
 				rerr = nil
@@ -101,16 +102,16 @@ func (a *appender) goOn(ctx context.Context) error {
 		return err
 	}
 	if n := a.pending(); n > 0 {
-		return inTime(ctx, 2*n+maxSegment)
+		return intake.InTime(ctx, 2*n+intake.MaxSegment)
 	}
 	return nil
 }
 
 // pending is how many bytes have to be sent yet if the body ends here.
 func (a *appender) pending() int64 {
-	n := a.buf.n
+	n := a.buf.N
 	if a.full != nil {
-		n += a.full.n
+		n += a.full.N
 	}
 	if a.out != nil {
 		n += a.out.under
@@ -123,24 +124,24 @@ func (a *appender) pending() int64 {
 func (a *appender) begin(ctx context.Context) error {
 	full := a.full
 	a.full = nil
-	defer full.release()
-	if err := inTime(ctx, full.n); err != nil {
+	defer full.Release()
+	if err := intake.InTime(ctx, full.N); err != nil {
 		return err
 	}
 	if !a.s.memory.TryAcquire(a.s.opt.ChunkSize) {
-		return a.put(ctx, full.data)
+		return a.put(ctx, full.Data)
 	}
 	a.out = a.s.newUpload(ctx, &a.lease)
-	return a.check(a.out.write(full.data))
+	return a.check(a.out.write(full.Data))
 }
 
 // send hands the buffer over to the upload. It waits until the client has sent the chunk before.
 func (a *appender) send(ctx context.Context) error {
-	if err := inTime(ctx, a.pending()); err != nil {
+	if err := intake.InTime(ctx, a.pending()); err != nil {
 		return err
 	}
-	err := a.check(a.out.write(a.buf.data))
-	a.buf.release()
+	err := a.check(a.out.write(a.buf.Data))
+	a.buf.Release()
 	if err == nil && a.out.n >= a.s.opt.PieceSize {
 		err = a.finish(ctx)
 	}
@@ -167,33 +168,33 @@ func (a *appender) end(ctx context.Context) error {
 	if a.pending() == 0 && a.out == nil {
 		return nil
 	}
-	if err := inTime(ctx, a.pending()); err != nil {
+	if err := intake.InTime(ctx, a.pending()); err != nil {
 		return err
 	}
 	if a.out != nil {
-		err := a.check(a.out.write(a.buf.data))
-		a.buf.release()
+		err := a.check(a.out.write(a.buf.Data))
+		a.buf.Release()
 		if err == nil {
 			err = a.finish(ctx)
 		}
 		return err
 	}
-	data := a.buf.data
+	data := a.buf.Data
 	if a.full != nil {
-		data = append(a.full.data[:len(a.full.data):len(a.full.data)], data...)
+		data = append(a.full.Data[:len(a.full.Data):len(a.full.Data)], data...)
 	}
 	err := a.put(ctx, data)
 	if a.full != nil {
-		a.full.release()
+		a.full.Release()
 		a.full = nil
 	}
-	a.buf.release()
+	a.buf.Release()
 	return err
 }
 
 // finish ends the upload under way: what was sent is a piece.
 func (a *appender) finish(ctx context.Context) error {
-	if err := inTime(ctx, a.out.under); err != nil {
+	if err := intake.InTime(ctx, a.out.under); err != nil {
 		return err
 	}
 	p, err := a.out.finish(ctx)
@@ -242,7 +243,7 @@ func (a *appender) close() {
 		a.out = nil
 	}
 	if a.full != nil {
-		a.full.release()
+		a.full.Release()
 	}
-	a.buf.release()
+	a.buf.Release()
 }

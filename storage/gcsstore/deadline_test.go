@@ -5,28 +5,11 @@ import (
 	"errors"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/fileloft/fileloft/storage/gcsstore/gcsfake"
 	"github.com/fileloft/fileloft/tus"
 )
-
-func TestInTime(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
-		for n, ok := range map[int64]bool{0: true, slowest: true, slowest + 4: false, 10 * slowest: false} {
-			if err := inTime(ctx, n); (err == nil) != ok || err != nil && !errors.Is(err, context.DeadlineExceeded) {
-				t.Errorf("%d bytes: %v", n, err)
-			}
-		}
-		time.Sleep(time.Second / 2)
-		if inTime(ctx, slowest) == nil || inTime(t.Context(), 1<<40) != nil {
-			t.Error("half a second is taken for a second, or no deadline for one")
-		}
-	})
-}
 
 // Where the time is short a body is cut off while there is time to send what was read: that counts, and the rest is not begun.
 func TestABodyIsCutOffWhileWhatWasReadCanBeSent(t *testing.T) {

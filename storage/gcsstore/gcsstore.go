@@ -10,6 +10,7 @@ import (
 
 	"cloud.google.com/go/storage"
 
+	"github.com/fileloft/fileloft/storage/intake"
 	"github.com/fileloft/fileloft/tus"
 )
 
@@ -56,7 +57,7 @@ type Store struct {
 	prefix string
 	pieces string
 	opt    Options
-	memory *budget
+	memory *intake.Budget
 	wait   time.Duration // for memory, before a body makes a piece of what it has
 	pause  time.Duration // before the second try of a request that the client does not repeat by itself
 }
@@ -90,7 +91,7 @@ func New(client *storage.Client, bucket string, opt *Options) (*Store, error) {
 	handle := client.Bucket(bucket).Retryer(storage.WithPolicy(storage.RetryAlways), storage.WithErrorFunc(storage.ShouldRetry))
 	return &Store{
 		bucket: handle, name: bucket, prefix: o.Prefix, pieces: o.Pieces, opt: o,
-		memory: newBudget(o.Memory), wait: time.Second, pause: 250 * time.Millisecond,
+		memory: intake.NewBudget(o.Memory), wait: time.Second, pause: 250 * time.Millisecond,
 	}, nil
 }
 
@@ -112,7 +113,7 @@ func (s *Store) Append(ctx context.Context, lease tus.Lease, r io.Reader) (tus.R
 	if err != nil {
 		return rec, wrap("append", u.ID, err)
 	}
-	a := &appender{s: s, lease: lease, base: base, list: base.Pieces, buf: buffer{memory: s.memory}}
+	a := &appender{s: s, lease: lease, base: base, list: base.Pieces, buf: s.memory.Buffer()}
 	a.tidy(ctx)
 	err = a.run(ctx, r)
 	a.close()

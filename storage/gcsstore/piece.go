@@ -9,6 +9,7 @@ import (
 
 	"cloud.google.com/go/storage"
 
+	"github.com/fileloft/fileloft/storage/intake"
 	"github.com/fileloft/fileloft/tus"
 )
 
@@ -53,7 +54,7 @@ func (s *Store) put(ctx context.Context, lease *tus.Lease, data [][]byte) (piece
 		if err == nil {
 			return p.as(o, crc)
 		}
-		if n == tries || !storage.ShouldRetry(err) || ctx.Err() != nil || inTime(ctx, p.Size) != nil {
+		if n == tries || !storage.ShouldRetry(err) || ctx.Err() != nil || intake.InTime(ctx, p.Size) != nil {
 			return p, err
 		}
 		select {

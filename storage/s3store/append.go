@@ -8,6 +8,7 @@ import (
 	"io"
 	"sync"
 
+	"github.com/fileloft/fileloft/storage/intake"
 	"github.com/fileloft/fileloft/tus"
 )
 
@@ -38,7 +39,7 @@ type appender struct {
 func (s *Store) Append(ctx context.Context, lease tus.Lease, r io.Reader) (tus.Receipt, error) {
 	u := &lease.Upload
 	a := &appender{
-		s: s, lease: lease, next: lease.Slots.First, buf: buffer{memory: s.memory},
+		s: s, lease: lease, next: lease.Slots.First, buf: buffer{Buffer: s.memory.Buffer()},
 		places: make(chan struct{}, s.opt.Parallel), ended: make(chan struct{}, 1),
 	}
 	if err := a.begin(); err != nil {
@@ -47,7 +48,7 @@ func (s *Store) Append(ctx context.Context, lease tus.Lease, r io.Reader) (tus.R
 	a.dropOld(ctx)
 	err := a.run(ctx, r)
 	a.wg.Wait()
-	a.buf.free()
+	a.buf.Release()
 	c, n := a.outcome()
 	rec := tus.Receipt{N: n, Cursor: u.Cursor, NextSlot: a.next}
 	if n > 0 {
@@ -103,7 +104,7 @@ func (a *appender) run(ctx context.Context, r io.Reader) error {
 		if err := ctx.Err(); err != nil {
 			return errors.Join(a.flush(ctx), err)
 		}
-		room := a.work.Part - a.tail - a.buf.n
+		room := a.work.Part - a.tail - a.buf.N
 		switch {
 		case room == 0:
 			err := a.takeSlot()
@@ -118,8 +119,8 @@ func (a *appender) run(ctx context.Context, r io.Reader) error {
 				}
 			}
 			continue
-		case a.buf.n < a.s.chunk && a.buf.ready(ctx, a.s.wait):
-		case a.buf.n < a.s.chunk && len(a.places) > 0:
+		case a.buf.N < a.s.chunk && a.buf.Ready(ctx, a.s.wait):
+		case a.buf.N < a.s.chunk && len(a.places) > 0:
 			a.await(ctx) // what is on its way gives back more than a tail would
 			continue
 		default:
@@ -128,7 +129,7 @@ func (a *appender) run(ctx context.Context, r io.Reader) error {
 			}
 			continue
 		}
-		rerr := a.buf.readFrom(r, room)
+		rerr := a.buf.ReadOnce(r, room)
 		if len(a.places) == 0 {
 			// Nothing is on its way yet: hash while the next bytes arrive. Later parts are hashed while they wait for their turn
 			// to be read, beside one another.
@@ -147,7 +148,7 @@ func (a *appender) run(ctx context.Context, r io.Reader) error {
 func (a *appender) await(ctx context.Context) {
 	select {
 	case <-a.ended:
-		a.buf.hungry = false
+		a.buf.Hope()
 	case <-ctx.Done():
 	}
 }
@@ -169,7 +170,7 @@ func (a *appender) takeSlot() error {
 // tail would be read and written once more by Complete.
 func (a *appender) end(ctx context.Context) error {
 	u := &a.lease.Upload
-	if u.Left() == a.n+a.buf.n && a.buf.n > 0 && a.work.Session != "" && a.takeSlot() == nil && !a.stopped() {
+	if u.Left() == a.n+a.buf.N && a.buf.N > 0 && a.work.Session != "" && a.takeSlot() == nil && !a.stopped() {
 		return a.putPart(ctx)
 	}
 	return a.flush(ctx)
@@ -177,29 +178,29 @@ func (a *appender) end(ctx context.Context) error {
 
 // flush stores what is short of a part as a tail.
 func (a *appender) flush(ctx context.Context) error {
-	if a.buf.n == 0 || a.stopped() {
+	if a.buf.N == 0 || a.stopped() {
 		return nil
 	}
-	if err := inTime(ctx, a.buf.n); err != nil {
+	if err := intake.InTime(ctx, a.buf.N); err != nil {
 		return err
 	}
-	st := &step{n: a.n + a.buf.n, part: a.work.Part}
+	st := &step{n: a.n + a.buf.N, part: a.work.Part}
 	chunks := a.buf.take()
-	defer chunks.release()
+	defer chunks.Release()
 	chunks.hashTo(a.sum)
 	st.tailSum = packMD5(a.sum)
 	pieces, sum := chunks.pieces(), a.sum.Sum(nil)
 	if a.tail > 0 && len(a.work.Tails) < maxTails {
-		sum = sumOf(chunks.data) // of this tail alone
+		sum = sumOf(chunks.Data) // of this tail alone
 	}
-	st.tail = tail{fresh(a.lease.Epoch), chunks.n}
+	st.tail = tail{fresh(a.lease.Epoch), chunks.N}
 	if len(a.work.Tails) >= maxTails {
 		st.merged = true
 		pieces = append(a.tailPieces(), pieces...)
 		st.tail.Size += a.tail
 	}
 	a.add(st)
-	a.tail += chunks.n
+	a.tail += chunks.N
 	err := a.s.putTail(ctx, a.s.tailKey(&a.lease.Upload, st.tail.Name), pieces, sum)
 	if err != nil {
 		a.fail(fmt.Errorf("put tail %s: %w", st.tail.Name, err))
@@ -211,7 +212,7 @@ func (a *appender) flush(ctx context.Context) error {
 // putPart sends the tails and the buffer on their way as the next part.
 func (a *appender) putPart(ctx context.Context) error {
 	u := &a.lease.Upload
-	if err := inTime(ctx, a.tail+a.buf.n); err != nil {
+	if err := intake.InTime(ctx, a.tail+a.buf.N); err != nil {
 		return err
 	}
 	if a.work.Session == "" {
@@ -226,10 +227,10 @@ func (a *appender) putPart(ctx context.Context) error {
 	a.sum, _ = unpackMD5(nil)
 	left := u.Left()
 	if left >= 0 {
-		left -= a.n + chunks.n
+		left -= a.n + chunks.N
 	}
 	a.next++
-	st := &step{n: a.n + chunks.n, number: number, part: a.s.nextPart(a.work.Part, a.next, left)}
+	st := &step{n: a.n + chunks.N, number: number, part: a.s.nextPart(a.work.Part, a.next, left)}
 	a.add(st)
 	a.tail = 0
 	a.places <- struct{}{}
@@ -241,7 +242,7 @@ func (a *appender) putPart(ctx context.Context) error {
 			default:
 			}
 		}()
-		defer chunks.release()
+		defer chunks.Release()
 		chunks.hashTo(sum)
 		st.sum = sum.Sum(nil)
 		etag, err := a.s.putPart(ctx, u, session, number, pieces, st.sum)

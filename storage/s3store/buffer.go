@@ -1,109 +1,29 @@
 package s3store
 
 import (
-	"context"
 	"hash"
-	"io"
-	"math/bits"
-	"sync"
-	"time"
 
-	"golang.org/x/sync/semaphore"
+	"github.com/fileloft/fileloft/storage/intake"
 )
 
-const (
-	firstSegment = 16 << 10 // what a client that has sent nothing costs
-	maxSegment   = 256 << 10
-	allowance    = maxSegment - firstSegment // the segments below 256 KiB: anybody may have these, whatever others hold
-)
-
-// A budget is what the buffers of all bodies may hold together. Segments are used again: fresh ones would have to be
-// cleared first, and the garbage of a busy second would be as large as the budget.
-type budget struct {
-	*semaphore.Weighted
-	free [segmentSizes]sync.Pool // of *[]byte
-}
-
-const segmentSizes = 5 // from firstSegment to maxSegment
-
-func newBudget(n int64) *budget { return &budget{Weighted: semaphore.NewWeighted(n)} }
-
-func (m *budget) segment(size int64) []byte {
-	if p, ok := m.free[kind(size)].Get().(*[]byte); ok {
-		return (*p)[:0]
-	}
-	return make([]byte, 0, size)
-}
-
-func kind(size int64) int { return bits.Len64(uint64(size/firstSegment)) - 1 }
-
-// A buffer grows with what has arrived, in segments that double up to 256 KiB and are never copied. They
-// come out of the Store's budget, but for the small ones at the beginning.
+// A buffer remembers how far its sum is: bytes are hashed while the next arrive, or while they wait for their turn.
 type buffer struct {
-	memory *budget
-	data   [][]byte
-	n      int64
-	held   int64
-	hungry bool // waited in vain, and does not wait again before there was some
-
+	intake.Buffer
 	hashed  int // segments that a sum has taken in, and
 	partial int // bytes of the next one
 }
 
-// ready makes space for at least one byte. False: there was no memory to be had in time, and what is there should be
-// stored first.
-func (b *buffer) ready(ctx context.Context, wait time.Duration) bool {
-	k := len(b.data)
-	if k > 0 && len(b.data[k-1]) < cap(b.data[k-1]) {
-		return true
-	}
-	size := int64(firstSegment)
-	if k > 0 {
-		size = int64(min(2*cap(b.data[k-1]), maxSegment))
-	}
-	if b.n+size > allowance {
-		if b.hungry = !b.acquire(ctx, size, wait); b.hungry {
-			return false
-		}
-		b.held += size
-	}
-	b.data = append(b.data, b.memory.segment(size))
-	return true
-}
-
-func (b *buffer) acquire(ctx context.Context, size int64, wait time.Duration) bool {
-	if b.memory.TryAcquire(size) {
-		return true
-	}
-	if b.hungry {
-		return false
-	}
-	ctx, cancel := context.WithTimeout(ctx, wait)
-	defer cancel()
-	return b.memory.Acquire(ctx, size) == nil
-}
-
-// readFrom calls r.Read once, for at most room bytes, into the space that ready made.
-func (b *buffer) readFrom(r io.Reader, room int64) error {
-	last := &b.data[len(b.data)-1]
-	have := len(*last)
-	n, err := r.Read((*last)[have:min(int64(cap(*last)), int64(have)+room)])
-	*last = (*last)[:have+n]
-	b.n += int64(n)
-	return err
-}
-
-// take empties the buffer into chunks that hold its memory until they are released.
+// take empties the buffer into another, which holds its memory until it is released.
 func (b *buffer) take() *buffer {
-	c := *b
-	*b = buffer{memory: b.memory, hungry: b.hungry}
-	return &c
+	c := &buffer{*b.Take(), b.hashed, b.partial}
+	b.hashed, b.partial = 0, 0
+	return c
 }
 
 // hashTo writes what h has not seen yet.
 func (b *buffer) hashTo(h hash.Hash) {
-	for ; b.hashed < len(b.data); b.hashed++ {
-		d := b.data[b.hashed]
+	for ; b.hashed < len(b.Data); b.hashed++ {
+		d := b.Data[b.hashed]
 		h.Write(d[b.partial:])
 		if len(d) < cap(d) {
 			b.partial = len(d)
@@ -113,20 +33,9 @@ func (b *buffer) hashTo(h hash.Hash) {
 	}
 }
 
-// release gives the memory back. Nobody may read it any more: it is the next body's.
-func (b *buffer) release() {
-	for _, d := range b.data {
-		b.memory.free[kind(int64(cap(d)))].Put(&d)
-	}
-	b.memory.Release(b.held)
-	b.held, b.data = 0, nil
-}
-
-func (b *buffer) free() { b.release() }
-
 func (b *buffer) pieces() []piece {
 	var ps []piece
-	for _, d := range b.data {
+	for _, d := range b.Data {
 		if len(d) > 0 {
 			ps = append(ps, piece{data: d, n: int64(len(d))})
 		}

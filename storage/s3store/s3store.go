@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 
+	"github.com/fileloft/fileloft/storage/intake"
 	"github.com/fileloft/fileloft/tus"
 )
 
@@ -65,7 +66,7 @@ type Store struct {
 	opt      Options
 	minPart  int64
 	chunk    int64 // a part that is longer is put together from tails of this size
-	memory   *budget
+	memory   *intake.Budget
 	wait     time.Duration // for memory, before a body makes a tail of what it has
 	look     time.Duration // until another look for an object that somebody may be publishing
 	partTags etags
@@ -133,7 +134,7 @@ func newStore(client api, bucket string, o Options) *Store {
 	return &Store{
 		s3: client, bucket: bucket, prefix: o.Prefix, pieces: o.Pieces, opt: o,
 		minPart: minPartSize, chunk: 64 << 20,
-		memory: newBudget(o.Memory), wait: time.Second, look: 250 * time.Millisecond,
+		memory: intake.NewBudget(o.Memory), wait: time.Second, look: 250 * time.Millisecond,
 	}
 }
 
