@@ -1,0 +1,18 @@
+# Only for a root module: who calls this as a module takes the directory without this file and configures azurerm himself.
+provider "azurerm" {
+  subscription_id                = var.subscription
+  resource_providers_to_register = var.register_providers ? local.resource_providers : []
+
+  features {
+    application_insights {
+      disable_generated_rule = true # Azure would add an alert of its own, which terraform destroy does not know
+    }
+  }
+}
+
+locals {
+  # Version 5 of the provider registers none by itself. Microsoft.App is for subnets of Flex Consumption.
+  resource_providers = [
+    "Microsoft.App", "Microsoft.Insights", "Microsoft.ManagedIdentity", "Microsoft.OperationalInsights", "Microsoft.Storage", "Microsoft.Web",
+  ]
+}
