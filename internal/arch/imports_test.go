@@ -56,6 +56,7 @@ var allowed = map[string][]string{
 	"internal/ledger":     {},                                // counts billed calls on the wire, for tests
 	"internal/load":       {},                                // a load for any tus server: it knows them by HTTP only
 	"internal/e2e":        {},                                // black-box: it knows the server by HTTP only
+	"internal/watch":      {"tus"},                           // what metrics and traces are told; functions link it
 	"internal/servers":    {"github.com/aws/aws-sdk-go-v2/"}, // real servers: processes and ports, and a client of the one with keys
 
 	"internal/app/gcpbackend": {
