@@ -19,7 +19,7 @@ LDFLAGS   := -s -w -X main.release=$(VERSION)
 HAVE_CC   := $(shell command -v $${CC:-cc} 2>/dev/null)
 GOFILES    = $(shell git ls-files --cached --others --exclude-standard '*.go')
 
-.PHONY: help check fmt fmt-check vet lint arch unit test test-race test-all clients bench bench-peer bench-peer-s3 fuzz build package gcf-source lambda-bootstrap lambda-local docs cost vuln tools servers clean
+.PHONY: help check fmt fmt-check tidy vet lint arch unit test test-race test-all clients bench bench-peer bench-peer-s3 fuzz build package gcf-source lambda-bootstrap lambda-local docs cost vuln tools servers clean
 
 help: ## Print what there is to make
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,17 +33,24 @@ fmt-check: $(TOOLS)/gofumpt
 	@bad=$$($(TOOLS)/gofumpt -l $(GOFILES)); \
 	if [ -n "$$bad" ]; then echo "not formatted (make fmt):"; echo "$$bad"; exit 1; fi
 
+tidy: ## Bring go.mod and go.sum up to date, the examples' after the product's
+	$(GO) mod tidy
+	$(GO) -C examples mod tidy
+
 vet:
 	$(GO) vet ./...
+	$(GO) -C examples vet ./...
 
 lint: $(TOOLS)/golangci-lint
 	$(TOOLS)/golangci-lint run ./...
+	cd examples && ../$(TOOLS)/golangci-lint run ./...
 
 arch:
 	$(GO) test ./internal/arch
 
 unit:
 	$(GO) test -short ./...
+	$(GO) -C examples test -short ./...
 
 test: clients servers test-race test-all ## Everything, with real clients and servers; installs what it needs from tools/
 
@@ -59,6 +66,7 @@ endif
 
 test-all:
 	$(GO) test -p 1 -timeout 30m -count $(COUNT) ./...
+	$(GO) -C examples test -timeout 10m -count $(COUNT) ./...
 
 clients: tools/node_modules/.installed ## Install and build the upload clients that the end-to-end tests drive
 	@echo "building tools/clients"; mkdir -p bin/clients

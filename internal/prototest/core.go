@@ -272,6 +272,9 @@ func testC16(t *testing.T, x *suite) {
 		{"PUT", s.URL, "POST"},
 		{"BREW", s.URL, "POST"},
 	} {
+		if s.Caps.OwnMethods && c.method == "BREW" {
+			continue
+		}
 		a := s.do(t, c.method, c.url, nil).want(t, http.StatusMethodNotAllowed)
 		if allow := a.Header.Get("Allow"); !strings.Contains(allow, c.allow) || !strings.Contains(allow, "OPTIONS") {
 			t.Errorf("%s: Allow %q lacks %s or OPTIONS", a.what, allow, c.allow)

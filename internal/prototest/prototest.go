@@ -51,6 +51,8 @@ type Caps struct {
 	MaxBody   int64 // largest request body that the platform passes on; 0: no limit
 	OneValue  bool  // of a header that is sent twice only one value reaches the handler
 	Requests  int   // most requests that one row may send, where each is slow; 0: any number
+	// OwnMethods says that what stands in front answers methods that are not HTTP's own by itself, as some routers do.
+	OwnMethods bool
 	Tidies    bool  // a path with dot segments is answered by a redirect to a tidy one, before the handler sees it
 }
 
