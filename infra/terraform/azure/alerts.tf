@@ -29,7 +29,7 @@ locals {
   alerts = var.application_insights && var.alerts ? {
     endpoint-errors = {
       description = "The endpoint answered 5xx at least five times in each of three periods of five minutes. Clients retry; look at its log."
-      query       = "requests | where name != 'sweep' and toint(resultCode) >= 500"
+      query       = "requests | where name != 'FileloftSweep' and toint(resultCode) >= 500"
       above       = 4
       frequency   = "PT5M"
       window      = "PT5M"
@@ -45,7 +45,7 @@ locals {
     }
     sweep-failed = {
       description = "A sweep failed. What has expired stays, and is paid for, until one succeeds; look at its log."
-      query       = "requests | where name == 'sweep' and success == false"
+      query       = "requests | where name == 'FileloftSweep' and success == false"
       above       = 0
       frequency   = "PT15M"
       window      = "PT1H"

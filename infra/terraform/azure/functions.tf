@@ -46,6 +46,10 @@ locals {
     startswith(var.plan, "EP") ? { WEBSITE_RUN_FROM_PACKAGE = "1" } : {},
   )
 
+  # Where the plan scales to zero the host answers preflights itself, also those of origins that nobody has named, and then with
+  # nothing. On Elastic Premium it leaves them to the program while it knows no origin.
+  preflights = local.flex || var.plan == "Y1" ? [var.cors_allow_origin] : []
+
   # Whichever it is.
   app = one(concat(
     [for a in azurerm_function_app_flex_consumption.this : { id = a.id, name = a.name, hostname = a.default_hostname }],
@@ -71,8 +75,6 @@ resource "azurerm_service_plan" "this" {
   maximum_elastic_worker_count = startswith(var.plan, "EP") ? var.max_instances : null
   tags                         = var.tags
 }
-
-# No cors block in either: the platform would answer preflights itself then, and it cannot expose headers.
 
 resource "azurerm_function_app_flex_consumption" "this" {
   count = local.flex ? 1 : 0
@@ -116,6 +118,13 @@ resource "azurerm_function_app_flex_consumption" "this" {
     minimum_tls_version                    = "1.2"
     scm_minimum_tls_version                = "1.2"
     application_insights_connection_string = local.insights
+    dynamic "cors" {
+      for_each = local.preflights
+      content {
+        allowed_origins     = cors.value
+        support_credentials = lookup(var.settings, "FILELOFT_CORS_ALLOW_CREDENTIALS", "false") == "true"
+      }
+    }
   }
 
   # An app that may do nothing yet would not start, or would fail its first requests.
@@ -158,6 +167,13 @@ resource "azurerm_linux_function_app" "this" {
     scm_minimum_tls_version                = "1.2"
     vnet_route_all_enabled                 = var.subnet_id != ""
     application_insights_connection_string = local.insights
+    dynamic "cors" {
+      for_each = local.preflights
+      content {
+        allowed_origins     = cors.value
+        support_credentials = lookup(var.settings, "FILELOFT_CORS_ALLOW_CREDENTIALS", "false") == "true"
+      }
+    }
   }
 
   # On the older Consumption plan the Azure CLI points this at the package that it has uploaded.

@@ -238,7 +238,7 @@ variable "enable_concatenation" {
 }
 
 variable "cors_allow_origin" {
-  description = "Origins whose pages may upload. The function answers preflights, not the platform."
+  description = "Origins whose pages may upload."
   type        = list(string)
   default     = ["*"]
   validation {
@@ -247,6 +247,10 @@ variable "cors_allow_origin" {
       alltrue([for o in var.cors_allow_origin : can(regex("^https?://[^[:space:],/]+$", o))])
     )
     error_message = "cors_allow_origin must be [\"*\"] alone, or origins such as https://app.example.com."
+  }
+  validation {
+    condition     = startswith(var.plan, "EP") || var.cors_allow_origin == tolist(["*"]) || alltrue([for o in var.cors_allow_origin : !strcontains(o, "*")])
+    error_message = "With this plan the Functions host answers preflights, and it knows no patterns: cors_allow_origin must name each origin in full."
   }
 }
 
@@ -260,10 +264,10 @@ variable "settings" {
   }
   validation {
     condition = length(setintersection(keys(var.settings), [
-      "FILELOFT_ENABLE_EXPIRATION", "FILELOFT_EXPIRATION_TTL", "FILELOFT_MAX_CHUNK", "FILELOFT_AZURE_ACCOUNT",
-      "FILELOFT_AZURE_CONTAINER", "FILELOFT_AZURE_TABLE", "FILELOFT_AZURE_CONNECTION_STRING",
+      "FILELOFT_ENABLE_EXPIRATION", "FILELOFT_EXPIRATION_TTL", "FILELOFT_MAX_CHUNK", "FILELOFT_CORS_ALLOW_ORIGIN",
+      "FILELOFT_AZURE_ACCOUNT", "FILELOFT_AZURE_CONTAINER", "FILELOFT_AZURE_TABLE", "FILELOFT_AZURE_CONNECTION_STRING",
     ])) == 0
-    error_message = "expiry, account, container and table are set by variables of their own, and the largest chunk by none, since more than the settings goes by them; a connection string has a key, and the account takes none."
+    error_message = "expiry, origins, account, container and table are set by variables of their own, and the largest chunk by none, since more than the settings goes by them; a connection string has a key, and the account takes none."
   }
 }
 

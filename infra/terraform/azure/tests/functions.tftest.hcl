@@ -65,8 +65,8 @@ run "one_app_with_what_it_may_do_and_its_alerts" {
     error_message = "The ways in are others."
   }
   assert {
-    condition     = [for s in azurerm_function_app_flex_consumption.this[0].site_config : [s.minimum_tls_version, s.scm_minimum_tls_version, s.http2_enabled, length(s.cors), s.application_insights_connection_string]] == [["1.2", "1.2", true, 0, "InstrumentationKey=00000000-0000-0000-0000-000000000000"]]
-    error_message = "The platform answers preflights, speaks another protocol, or keeps no logs."
+    condition     = [for s in azurerm_function_app_flex_consumption.this[0].site_config : [s.minimum_tls_version, s.scm_minimum_tls_version, s.http2_enabled, one(s.cors[0].allowed_origins), s.cors[0].support_credentials, s.application_insights_connection_string]] == [["1.2", "1.2", true, "*", false, "InstrumentationKey=00000000-0000-0000-0000-000000000000"]]
+    error_message = "The host answers preflights with nothing, speaks another protocol, or keeps no logs."
   }
   assert {
     condition     = [for a in azurerm_function_app_flex_consumption.this : [a.storage_container_type, a.storage_container_endpoint, a.storage_authentication_type, a.storage_access_key == null, a.storage_user_assigned_identity_id]] == [["blobContainer", "https://host.blob.core.windows.net/packages", "UserAssignedIdentity", true, azurerm_user_assigned_identity.this.id]]
@@ -135,9 +135,9 @@ run "one_app_with_what_it_may_do_and_its_alerts" {
   # The alerts.
   assert {
     condition = { for name, a in azurerm_monitor_scheduled_query_rules_alert_v2.this : name => [a.criteria[0].query, a.criteria[0].threshold, a.criteria[0].failing_periods[0].number_of_evaluation_periods, tolist(a.scopes)] } == {
-      endpoint-errors    = ["requests | where name != 'sweep' and toint(resultCode) >= 500", 4, 3, tolist([azurerm_application_insights.this[0].id])]
+      endpoint-errors    = ["requests | where name != 'FileloftSweep' and toint(resultCode) >= 500", 4, 3, tolist([azurerm_application_insights.this[0].id])]
       endpoint-throttles = ["requests | where toint(resultCode) == 429", 0, 1, tolist([azurerm_application_insights.this[0].id])]
-      sweep-failed       = ["requests | where name == 'sweep' and success == false", 0, 1, tolist([azurerm_application_insights.this[0].id])]
+      sweep-failed       = ["requests | where name == 'FileloftSweep' and success == false", 0, 1, tolist([azurerm_application_insights.this[0].id])]
     }
     error_message = "The alerts watch something else."
   }
@@ -161,8 +161,8 @@ run "flex_with_a_key_for_the_host_and_settings_of_ones_own" {
     base_path         = "/v1/uploads/"
     enable_download   = true
     expiration_days   = 6
-    cors_allow_origin = ["https://app.example.com", "https://*.example.org"]
-    settings          = { FILELOFT_MAX_METADATA = "4KiB" }
+    cors_allow_origin = ["https://app.example.com", "https://www.example.org"]
+    settings          = { FILELOFT_MAX_METADATA = "4KiB", FILELOFT_CORS_ALLOW_CREDENTIALS = "true" }
     action_groups     = ["/subscriptions/s/resourceGroups/g/providers/Microsoft.Insights/actionGroups/a"]
   }
   assert {
@@ -186,9 +186,13 @@ run "flex_with_a_key_for_the_host_and_settings_of_ones_own" {
       FILELOFT_BASE_PATH         = "/v1/uploads/"
       FILELOFT_EXPIRATION_TTL    = "518400"
       FILELOFT_ENABLE_DOWNLOAD   = "true"
-      FILELOFT_CORS_ALLOW_ORIGIN = "https://app.example.com,https://*.example.org"
+      FILELOFT_CORS_ALLOW_ORIGIN = "https://app.example.com,https://www.example.org"
     }
     error_message = "The settings are others."
+  }
+  assert {
+    condition     = [for c in azurerm_function_app_flex_consumption.this[0].site_config[0].cors : [c.allowed_origins, c.support_credentials]] == [[toset(var.cors_allow_origin), true]]
+    error_message = "The host answers preflights for others."
   }
   assert {
     condition     = keys(azurerm_role_assignment.this) == ["objects", "records", "signer"]
@@ -211,6 +215,7 @@ run "elastic_premium_with_one_warm_instance" {
     max_instances         = 30
     public_network_access = false
     application_insights  = false
+    cors_allow_origin     = ["https://*.example.org"]
   }
   assert {
     condition     = azurerm_service_plan.this.sku_name == "EP1" && azurerm_service_plan.this.maximum_elastic_worker_count == 30 && length(azurerm_function_app_flex_consumption.this) == 0
@@ -249,7 +254,7 @@ run "the_older_consumption" {
     alerts = false
   }
   assert {
-    condition     = azurerm_service_plan.this.sku_name == "Y1" && !can(azurerm_linux_function_app.this[0].app_settings.WEBSITE_RUN_FROM_PACKAGE)
+    condition     = azurerm_service_plan.this.sku_name == "Y1" && one(azurerm_linux_function_app.this[0].site_config[0].cors[0].allowed_origins) == "*" && !can(azurerm_linux_function_app.this[0].app_settings.WEBSITE_RUN_FROM_PACKAGE)
     error_message = "The function app is made as for another plan."
   }
   assert {
@@ -270,11 +275,13 @@ run "bad_functions_are_refused" {
     base_path     = "/admin/files/"
     base_url      = "https://uploads.example.com/"
     log_level     = "loud"
-    settings      = { AZURE_CLIENT_ID = "x" }
+
+    cors_allow_origin = ["https://*.example.org"]
+    settings          = { AZURE_CLIENT_ID = "x" }
   }
   expect_failures = [
     var.package, var.app_name, var.memory, var.concurrency, var.max_instances, var.subnet_id, var.base_path, var.base_url,
-    var.log_level, var.settings,
+    var.log_level, var.settings, var.cors_allow_origin,
   ]
 }
 
