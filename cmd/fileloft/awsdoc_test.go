@@ -12,9 +12,13 @@ import (
 
 // docs/aws.md shows how to upload a file of any size with curl where a request may carry 4 MiB.
 func TestTheCurlLoopOfTheAWSPageWorksWhenPasted(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes a second or two")
+	}
+	t.Parallel()
 	for _, tool := range []string{"bash", "curl"} {
 		if _, err := exec.LookPath(tool); err != nil {
-			if os.Getenv("REQUIRE_EMULATORS") == "1" && !testing.Short() {
+			if os.Getenv("REQUIRE_EMULATORS") == "1" {
 				t.Fatalf("%s is missing", tool)
 			}
 			t.Skipf("=== SKIPPED: %s is missing ===", tool)

@@ -6,44 +6,78 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 )
 
-// binary is the program under test, built once; others can read and run it.
-var binary string
+// asProgram makes this test's own program behave as fileloft.
+const asProgram = "TEST_AS_FILELOFT"
 
-func TestMain(m *testing.M) { os.Exit(buildAndRun(m)) }
+const testRelease = "v1.2.3-test"
 
-func buildAndRun(m *testing.M) int {
-	dir, err := os.MkdirTemp("", "fileloft-test-")
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
+func TestMain(m *testing.M) {
+	if os.Getenv(asProgram) != "" {
+		release = testRelease
+		main()
 	}
-	defer os.RemoveAll(dir)
-	if err := os.Chmod(dir, 0o755); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
+	code := m.Run()
+	if built.dir != "" {
+		_ = os.RemoveAll(built.dir) // in the system's directory for such
 	}
-	binary = filepath.Join(dir, "fileloft")
-	if out, err := exec.Command("go", "build", "-ldflags", "-X main.release=v1.2.3-test", "-o", binary, ".").CombinedOutput(); err != nil {
-		fmt.Fprintf(os.Stderr, "build: %v\n%s", err, out)
-		return 1
+	os.Exit(code)
+}
+
+// built is the program under test as it is shipped; others than this user can read and run it, too.
+var built struct {
+	once sync.Once
+	dir  string
+	err  error
+}
+
+// program returns the path of the program under test. Under -short it is this test's own, which saves the time to link another one, and
+// puts the server under the race detector where the test is; else it is the binary.
+func program(t testing.TB) string {
+	t.Helper()
+	if testing.Short() {
+		path, err := os.Executable()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return path
 	}
-	return m.Run()
+	built.once.Do(func() { built.err = build() })
+	if built.err != nil {
+		t.Fatal(built.err)
+	}
+	return filepath.Join(built.dir, "fileloft")
+}
+
+func build() (err error) {
+	if built.dir, err = os.MkdirTemp("", "fileloft-test-"); err != nil {
+		return err
+	}
+	if err := os.Chmod(built.dir, 0o755); err != nil {
+		return err
+	}
+	cmd := exec.Command("go", "build", "-ldflags", "-X main.release="+testRelease, "-o", filepath.Join(built.dir, "fileloft"), ".")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("%s: %w\n%s", cmd, err, out)
+	}
+	return nil
 }
 
 // command prepares a run with nothing but env as its environment.
 func command(t *testing.T, env []string, args ...string) *exec.Cmd {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), binary, args...)
+	cmd := exec.CommandContext(t.Context(), program(t), args...)
 	cmd.Dir = t.TempDir()
-	cmd.Env = append([]string{}, env...)
+	cmd.Env = append([]string{asProgram + "=1"}, env...)
 	return cmd
 }
 
@@ -65,19 +99,28 @@ func run1(t *testing.T, env []string, args ...string) result {
 	return result{cmd.ProcessState.ExitCode(), out.String(), errs.String()}
 }
 
-// server is a running process.
-type server struct {
-	t     *testing.T
-	cmd   *exec.Cmd
-	url   string // of the server, without a path
-	lines chan map[string]any
-	log   []map[string]any // the lines read so far
+// inside runs the whole program too, but within this process.
+func inside(t *testing.T, env []string, args ...string) result {
+	t.Helper()
+	var out, errs bytes.Buffer
+	status := run(args, env, &out, &errs)
+	return result{status, out.String(), errs.String()}
 }
 
-// serve starts cmd on a free port of 127.0.0.1 and waits until it listens.
+// server is a running process.
+type server struct {
+	t      *testing.T
+	cmd    *exec.Cmd
+	url    string // of the server, without a path
+	client *http.Client
+	lines  chan map[string]any
+	log    []map[string]any // the lines read so far
+}
+
+// serve starts cmd, on a free port of 127.0.0.1 where its environment does not say anything else, and waits until it listens.
 func serve(t *testing.T, cmd *exec.Cmd) *server {
 	t.Helper()
-	cmd.Env = append(cmd.Env, "FILELOFT_BIND=127.0.0.1:0")
+	cmd.Env = append([]string{"FILELOFT_BIND=127.0.0.1:0"}, cmd.Env...)
 	stderr, err := cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -85,7 +128,7 @@ func serve(t *testing.T, cmd *exec.Cmd) *server {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	s := &server{t: t, cmd: cmd, lines: make(chan map[string]any, 10000)}
+	s := &server{t: t, cmd: cmd, client: http.DefaultClient, lines: make(chan map[string]any, 10000)}
 	go func() {
 		defer close(s.lines)
 		for in := bufio.NewScanner(stderr); in.Scan(); {
@@ -102,7 +145,11 @@ func serve(t *testing.T, cmd *exec.Cmd) *server {
 			_ = cmd.Wait()
 		}
 	})
-	s.url = "http://" + s.await("listening")["address"].(string)
+	line := s.await("listening")
+	s.url = "http://" + line["address"].(string)
+	if line["tls"] == true {
+		s.url = "https://" + line["address"].(string)
+	}
 	return s
 }
 

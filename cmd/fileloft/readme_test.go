@@ -30,6 +30,10 @@ func block(t *testing.T, language, with string) string {
 }
 
 func TestTheCurlSessionOfTheREADMEWorksWhenPasted(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes a second or two")
+	}
+	t.Parallel()
 	for _, tool := range []string{"bash", "curl"} {
 		if _, err := exec.LookPath(tool); err != nil {
 			if os.Getenv("REQUIRE_EMULATORS") != "" {
@@ -69,6 +73,7 @@ func TestTheCurlSessionOfTheREADMEWorksWhenPasted(t *testing.T) {
 }
 
 func TestTheLibraryExampleOfTheREADMECompiles(t *testing.T) {
+	t.Parallel()
 	file := filepath.Join(t.TempDir(), "main.go")
 	if err := os.WriteFile(file, []byte(block(t, "go", "package main")), 0o600); err != nil {
 		t.Fatal(err)

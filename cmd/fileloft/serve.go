@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"os/signal"
 	"runtime/debug"
 	"syscall"
@@ -33,21 +32,19 @@ func (c *serveCmd) Run(env app.Env, stderr errWriter) error {
 		log.Warn(w)
 	}
 	c.LogTo(log)
-	return errors.Join(c.serve(ctx, stores, log), stores.Close())
+	return errors.Join(c.serve(ctx, env, stores, log), stores.Close())
 }
 
-func (c *serveCmd) serve(ctx context.Context, stores *backend.Stores, log *slog.Logger) error {
+func (c *serveCmd) serve(ctx context.Context, env app.Env, stores *backend.Stores, log *slog.Logger) error {
 	a, err := app.New(c.Config, stores.State, stores.Storage, &app.Options{Log: log})
 	if err != nil {
 		return err
 	}
-	var lc net.ListenConfig
-	ln, err := lc.Listen(ctx, "tcp", c.Bind)
+	list, err := c.listeners(ctx, env, log)
 	if err != nil {
-		return fmt.Errorf("%sBIND (--bind): %w", app.Prefix, err)
+		return err
 	}
-	log.Info("listening", "address", ln.Addr().String(), "base_path", c.BasePath)
-	return a.Serve(ctx, ln)
+	return a.Serve(ctx, list...)
 }
 
 type sweepCmd struct {

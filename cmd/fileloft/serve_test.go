@@ -20,6 +20,11 @@ import (
 // request sends one tus request and returns the answer, its body read.
 func request(t *testing.T, method, url string, body []byte, header ...string) *http.Response {
 	t.Helper()
+	return requestBy(t, http.DefaultClient, method, url, body, header...)
+}
+
+func requestBy(t *testing.T, client *http.Client, method, url string, body []byte, header ...string) *http.Response {
+	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), method, url, bytes.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
@@ -29,9 +34,12 @@ func request(t *testing.T, method, url string, body []byte, header ...string) *h
 		r.Header.Set("Content-Type", "application/offset+octet-stream")
 	}
 	for i := 0; i < len(header); i += 2 {
-		r.Header.Set(header[i], header[i+1])
+		r.Header.Add(header[i], header[i+1])
 	}
-	resp, err := http.DefaultClient.Do(r)
+	if host := r.Header.Get("Host"); host != "" {
+		r.Host = host
+	}
+	resp, err := client.Do(r)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,7 +55,7 @@ func request(t *testing.T, method, url string, body []byte, header ...string) *h
 // create makes an upload and returns its path.
 func create(t *testing.T, s *server, length int) string {
 	t.Helper()
-	resp := request(t, http.MethodPost, s.url+"/files/", nil, "Upload-Length", strconv.Itoa(length))
+	resp := requestBy(t, s.client, http.MethodPost, s.url+"/files/", nil, "Upload-Length", strconv.Itoa(length))
 	if resp.StatusCode != http.StatusCreated {
 		t.Fatalf("create: %s", resp.Status)
 	}
@@ -57,9 +65,12 @@ func create(t *testing.T, s *server, length int) string {
 // The server starts and takes an upload without any configuration; only the address is given, so that the test keeps
 // off other people's ports and interfaces.
 func TestNoConfigurationAtAll(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes the built binary, which another user can run")
+	}
 	t.Parallel()
 	cmd := command(t, nil)
-	cmd.Dir = filepath.Join(filepath.Dir(binary), "nowhere")
+	cmd.Dir = filepath.Join(filepath.Dir(program(t)), "nowhere")
 	if err := os.Mkdir(cmd.Dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -155,7 +166,7 @@ func TestSIGTERMInMidUploadKeepsTheBytes(t *testing.T) {
 		t.Fatal(err)
 	}
 	dir := filepath.Join(t.TempDir(), "data")
-	env := []string{"FILELOFT_DATA_DIR=" + dir, "FILELOFT_SHUTDOWN_TIMEOUT=4s", "FILELOFT_ENABLE_DOWNLOAD=1"}
+	env := []string{"FILELOFT_DATA_DIR=" + dir, "FILELOFT_SHUTDOWN_TIMEOUT=1s", "FILELOFT_ENABLE_DOWNLOAD=1"}
 	s := serve(t, command(t, env))
 	path := create(t, s, len(data))
 	_, in := slowPatch(t, s, path, len(data), data[:1<<20])

@@ -15,7 +15,15 @@ import (
 // badText has one text that no setting of a type can be.
 var badText = map[string]string{
 	"address": "8080", "path": "files", "origin": "uploads.example.com", "switch": "maybe", "size": "10G",
-	"count": "many", "duration": "1 day", "list": "a,,b", "origins": "a.example", "choice": "nosuch", "level": "loud",
+	"socket": "@abstract", "mode": "rw", "count": "many", "duration": "1 day", "list": "a,,b", "origins": "a.example", "choice": "nosuch", "level": "loud",
+}
+
+// runs are the ways to run the program: all settings within this process, which takes no time, and not under -short as a process, too.
+func runs() map[string]func(t *testing.T, env []string, args ...string) result {
+	if testing.Short() {
+		return map[string]func(t *testing.T, env []string, args ...string) result{"inside": inside}
+	}
+	return map[string]func(t *testing.T, env []string, args ...string) result{"inside": inside, "binary": run1}
 }
 
 // TestBadValuesStopTheStart goes through all settings, as variable and as flag.
@@ -31,15 +39,17 @@ func TestBadValuesStopTheStart(t *testing.T) {
 		}
 		t.Run(s.Flag, func(t *testing.T) {
 			t.Parallel()
-			for name, r := range map[string]result{
-				s.Env:         run1(t, []string{s.Env + "=" + bad}),
-				"--" + s.Flag: run1(t, nil, "--"+s.Flag+"="+bad),
-			} {
-				if r.status != 2 || r.stdout != "" {
-					t.Errorf("%s: exit status %d, stdout %q", name, r.status, r.stdout)
-				}
-				if strings.Count(r.stderr, "\n") != 1 || !strings.HasPrefix(r.stderr, "fileloft: "+name+": \""+bad+"\" cannot be used, want ") {
-					t.Errorf("want one line that names %s and what it accepts, got %q", name, r.stderr)
+			for how, run := range runs() {
+				for name, r := range map[string]result{
+					s.Env:         run(t, []string{s.Env + "=" + bad}),
+					"--" + s.Flag: run(t, nil, "--"+s.Flag+"="+bad),
+				} {
+					if r.status != 2 || r.stdout != "" {
+						t.Errorf("%s, %s: exit status %d, stdout %q", how, name, r.status, r.stdout)
+					}
+					if strings.Count(r.stderr, "\n") != 1 || !strings.HasPrefix(r.stderr, "fileloft: "+name+": \""+bad+"\" cannot be used, want ") {
+						t.Errorf("%s: want one line that names %s and what it accepts, got %q", how, name, r.stderr)
+					}
 				}
 			}
 		})
@@ -49,6 +59,7 @@ func TestBadValuesStopTheStart(t *testing.T) {
 // goodText has one text for each setting that differs from its default.
 var goodText = map[string]string{
 	"bind": "127.0.0.1:0", "base-path": "/up", "base-url": "https://uploads.example.com", "data-dir": "d", "sqlite-file": "x.db",
+	"unix-socket": "s", "unix-socket-mode": "0660", "tls-cert": "a.pem", "tls-key": "b.pem", "tls-mode": "tls13",
 	"storage": "fs", "state": "memory", "fs-verify": "on", "log-format": "text", "log-level": "error",
 	"cors-allow-origin": "https://*.example.com",
 	"s3-bucket":         "b", "s3-prefix": "up/", "s3-endpoint": "http://127.0.0.1:1", "s3-region": "eu-west-1", "s3-part-size": "16MiB",
@@ -67,6 +78,9 @@ var needs = map[string][]string{
 	"enable-cleanup-concat-partials": {"FILELOFT_ENABLE_CONCATENATION=1"},
 	"expire-finished":                {"FILELOFT_ENABLE_EXPIRATION=1"},
 	"cors-allow-credentials":         {"FILELOFT_CORS_ALLOW_ORIGIN=https://a.example"},
+	"unix-socket-mode":               {"FILELOFT_UNIX_SOCKET=s"},
+	"tls-cert":                       {"FILELOFT_TLS_KEY=b.pem"},
+	"tls-key":                        {"FILELOFT_TLS_CERT=a.pem"},
 	"s3-bucket":                      {"FILELOFT_STORAGE=s3"},
 	"s3-kms-key":                     {"FILELOFT_STORAGE=s3", "FILELOFT_S3_BUCKET=b", "FILELOFT_S3_SSE=aws:kms"},
 	"dynamodb-endpoint":              {"FILELOFT_STATE=dynamodb"},
@@ -96,7 +110,7 @@ func TestGoodValuesAreTaken(t *testing.T) {
 		}
 		t.Run(s.Flag, func(t *testing.T) {
 			t.Parallel()
-			env := append([]string{"FILELOFT_DATA_DIR=d"}, needs[s.Flag]...)
+			env := append([]string{"FILELOFT_DATA_DIR=" + t.TempDir(), "FILELOFT_FS_SYNC=off"}, needs[s.Flag]...)
 			if remote(s.Flag) {
 				for _, args := range [][]string{{"serve", "--" + s.Flag + "=" + good}, {"serve"}} {
 					e := env
@@ -109,12 +123,17 @@ func TestGoodValuesAreTaken(t *testing.T) {
 				}
 				return
 			}
-			for name, r := range map[string]result{
-				s.Env:         run1(t, append(env, s.Env+"="+good), "sweep"),
-				"--" + s.Flag: run1(t, env, "sweep", "--"+s.Flag+"="+good),
-			} {
-				if r.status != 0 || !strings.HasPrefix(r.stdout, "expired 0,") {
-					t.Errorf("%s=%s: exit status %d, %q %q", name, good, r.status, r.stdout, r.stderr)
+			if s.Flag == "data-dir" || s.Flag == "sqlite-file" { // relative: not to this process's directory
+				good = filepath.Join(t.TempDir(), good)
+			}
+			for how, run := range runs() {
+				for name, r := range map[string]result{
+					s.Env:         run(t, append(env, s.Env+"="+good), "sweep"),
+					"--" + s.Flag: run(t, env, "sweep", "--"+s.Flag+"="+good),
+				} {
+					if r.status != 0 || !strings.HasPrefix(r.stdout, "expired 0,") {
+						t.Errorf("%s, %s=%s: exit status %d, %q %q", how, name, good, r.status, r.stdout, r.stderr)
+					}
 				}
 			}
 		})

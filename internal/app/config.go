@@ -1,6 +1,7 @@
 package app
 
 import (
+	"io/fs"
 	"log/slog"
 	"time"
 )
@@ -16,11 +17,16 @@ import (
 //	also    another variable, read where ours is not set
 //	unset   what the table says in place of an empty default
 type Config struct {
-	Bind             string        `name:"bind" type:"address" default:"0.0.0.0:8080" placeholder:"HOST:PORT" group:"Listening:" help:"Address to listen on."`
+	Bind             string        `name:"bind" type:"address" default:"0.0.0.0:8080" placeholder:"HOST:PORT" group:"Listening:" help:"Address to listen on. Sockets that systemd hands over (LISTEN_FDS) go before it."`
 	BasePath         string        `name:"base-path" type:"path" default:"/files/" placeholder:"PATH" group:"Listening:" help:"Path under which uploads live."`
 	BaseURL          string        `name:"base-url" type:"origin" unset:"from the request" placeholder:"URL" group:"Listening:" help:"Public origin for Location, such as https://uploads.example.com."`
 	BehindProxy      bool          `name:"behind-proxy" type:"switch" default:"false" group:"Listening:" help:"Trust Forwarded and X-Forwarded-Proto, -Host, -Port and -Prefix."`
 	EnableH2C        bool          `name:"enable-h2c" type:"switch" default:"false" group:"Listening:" help:"Take HTTP/2 without TLS too, as a proxy that ends TLS may send it."`
+	UnixSocket       string        `name:"unix-socket" type:"socket" unset:"none" placeholder:"PATH" group:"Listening:" help:"Unix socket to listen on instead of the address. A stale file there is replaced. Not together with TLS."`
+	UnixSocketMode   fs.FileMode   `name:"unix-socket-mode" type:"mode" unset:"by the umask" placeholder:"MODE" group:"Listening:" help:"Permissions of the socket file, that is, who may connect, such as 0660."`
+	TLSCert          string        `name:"tls-cert" type:"text" unset:"none" placeholder:"FILE" group:"Listening:" help:"Certificate with its chain, in PEM: serve HTTPS, with HTTP/2. It is read again when its file or the key's changes."`
+	TLSKey           string        `name:"tls-key" type:"text" unset:"none" placeholder:"FILE" group:"Listening:" help:"The certificate's key, in PEM."`
+	TLSMode          string        `name:"tls-mode" type:"choice" choices:"tls12,tls13" default:"tls12" placeholder:"NAME" group:"Listening:" help:"Oldest version of TLS that is taken."`
 	HeaderTimeout    time.Duration `name:"header-timeout" type:"duration" min:"1" default:"10s" placeholder:"TIME" group:"Listening:" help:"How long a client may take to send a request's headers."`
 	BodyTimeout      time.Duration `name:"body-timeout" type:"duration" min:"1" default:"60s" placeholder:"TIME" group:"Listening:" help:"How long a request's body may stand still; what has arrived is kept."`
 	KeepAliveTimeout time.Duration `name:"keep-alive-timeout" type:"duration" min:"1" default:"120s" placeholder:"TIME" group:"Listening:" help:"How long an unused connection stays open."`

@@ -20,34 +20,45 @@ const (
 	partRoom = 256
 )
 
-// Serve answers requests on ln until ctx ends, then stops within the shutdown timeout: it takes no new ones, lets
+// Serve answers requests on all of lns until ctx ends, then stops within the shutdown timeout: it takes no new ones, lets
 // those at work go on for three quarters of that time, then makes them commit the bytes they have and answer.
 // Whatever is left after that is cut off. It also runs the sweeper, once at the start and then at every interval.
-// It closes ln. The error is nil after an orderly end.
-func (a *App) Serve(ctx context.Context, ln net.Listener) error {
-	srv := a.server()
+// It closes lns. The error is nil after an orderly end.
+func (a *App) Serve(ctx context.Context, lns ...net.Listener) error { return a.serve(ctx, a, lns...) }
+
+// ServeThrough does the same with h before the App, for what a platform sends besides the requests of clients.
+func (a *App) ServeThrough(ctx context.Context, ln net.Listener, h http.Handler) error {
+	return a.serve(ctx, h, ln)
+}
+
+func (a *App) serve(ctx context.Context, h http.Handler, lns ...net.Listener) error {
+	srv := a.server(h)
 	ctx, cancel := context.WithCancel(ctx)
 	var sweeper sync.WaitGroup
 	defer sweeper.Wait()
 	defer cancel()
 	sweeper.Go(func() { a.sweepUntil(ctx) })
 
-	failed := make(chan error, 1)
-	go func() { failed <- srv.Serve(ln) }()
+	failed := make(chan error, len(lns))
+	for _, ln := range lns {
+		go func() { failed <- srv.Serve(ln) }()
+	}
 	select {
 	case err := <-failed:
+		_ = srv.Close() // the other listeners, and what was at work: a server that is half there is none
 		return fmt.Errorf("app: serve: %w", err)
 	case <-ctx.Done():
 		return a.shutdown(srv)
 	}
 }
 
-func (a *App) server() *http.Server {
+func (a *App) server(h http.Handler) *http.Server {
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
+	protocols.SetHTTP2(true) // for listeners that come with TLS
 	protocols.SetUnencryptedHTTP2(a.cfg.EnableH2C)
 	return &http.Server{
-		Handler:           a,
+		Handler:           h,
 		Protocols:         protocols,
 		ReadHeaderTimeout: a.cfg.HeaderTimeout,
 		IdleTimeout:       a.cfg.KeepAliveTimeout,
@@ -105,7 +116,7 @@ func (a *App) sweepUntil(ctx context.Context) {
 	defer tick.Stop()
 	for {
 		start := time.Now()
-		report, err := a.uploads.Sweep(ctx)
+		report, err := a.Sweep(ctx)
 		switch {
 		case ctx.Err() != nil:
 			return

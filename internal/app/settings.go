@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // Prefix begins the name of every variable of ours.
@@ -48,7 +49,10 @@ type Setting struct {
 }
 
 // Settings lists all settings in the order of Config.
-func Settings() []Setting {
+func Settings() []Setting { return slices.Clone(settings()) }
+
+// settings reads the tags once: a command line asks for each of its flags several times.
+var settings = sync.OnceValue(func() []Setting {
 	t := reflect.TypeFor[Config]()
 	list := make([]Setting, t.NumField())
 	for i := range list {
@@ -70,14 +74,14 @@ func Settings() []Setting {
 		list[i] = s
 	}
 	return list
-}
+})
 
 // IsSwitch says that the flag may stand without a value.
 func (s Setting) IsSwitch() bool { return s.Type == "switch" }
 
 // Find returns the setting of a flag.
 func Find(flag string) (Setting, bool) {
-	list := Settings()
+	list := settings()
 	i := slices.IndexFunc(list, func(s Setting) bool { return s.Flag == flag })
 	if i < 0 {
 		return Setting{}, false
@@ -141,7 +145,22 @@ func (c Config) Check() error {
 	case c.ExpireFinished && !c.EnableExpiration:
 		return fmt.Errorf("%sEXPIRE_FINISHED (--expire-finished) needs %sENABLE_EXPIRATION=true", Prefix, Prefix)
 	}
-	return c.checkStores()
+	return cmp.Or(c.checkListening(), c.checkStores())
+}
+
+// checkListening finds listeners that cannot be.
+func (c Config) checkListening() error {
+	switch {
+	case c.TLSCert == "" && c.TLSKey != "":
+		return fmt.Errorf("%sTLS_KEY (--tls-key) is set, but not %sTLS_CERT: TLS needs both", Prefix, Prefix)
+	case c.TLSCert != "" && c.TLSKey == "":
+		return fmt.Errorf("%sTLS_CERT (--tls-cert) is set, but not %sTLS_KEY: TLS needs both", Prefix, Prefix)
+	case c.UnixSocket != "" && c.TLSCert != "":
+		return fmt.Errorf("%sUNIX_SOCKET (--unix-socket) and %sTLS_CERT: a Unix socket is served without TLS", Prefix, Prefix)
+	case c.UnixSocketMode != 0 && c.UnixSocket == "":
+		return fmt.Errorf("%sUNIX_SOCKET_MODE (--unix-socket-mode) needs %sUNIX_SOCKET", Prefix, Prefix)
+	}
+	return nil
 }
 
 // StateName is the state that counts: the one that was chosen, or the one that belongs to the storage.

@@ -2,6 +2,7 @@ package app
 
 import (
 	"errors"
+	"io/fs"
 	"log/slog"
 	"reflect"
 	"strings"
@@ -39,7 +40,7 @@ func TestDefaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := Config{
-		Bind: "0.0.0.0:8080", BasePath: "/files/",
+		Bind: "0.0.0.0:8080", BasePath: "/files/", TLSMode: "tls12",
 		HeaderTimeout: 10 * time.Second, BodyTimeout: time.Minute, KeepAliveTimeout: 2 * time.Minute,
 		ShutdownTimeout: 10 * time.Second, LockTimeout: 20 * time.Second, LeaseTTL: 6 * time.Second,
 		CheckpointInterval: 2 * time.Second, CheckpointSize: 64 << 20,
@@ -62,6 +63,8 @@ var values = map[string]struct {
 }{
 	"text":    {good: map[string]any{"/a b": "/a b"}},
 	"address": {map[string]any{":0": ":0", "[::1]:80": "[::1]:80", "host:65535": "host:65535"}, []string{"8080", "host", "host:", "host:65536", "host:http", "::1:80"}},
+	"socket":  {map[string]any{"/run/fileloft.sock": "/run/fileloft.sock", "a": "a"}, []string{strings.Repeat("s", 108), "@abstract"}},
+	"mode":    {map[string]any{"0660": fs.FileMode(0o660), "777": fs.FileMode(0o777)}, []string{"0", "1777", "0o660", "888", "rw", "-1", "u=rw"}},
 	"path":    {map[string]any{"/": "/", "/files": "/files", "/a/b/": "/a/b/"}, []string{"files", "//files/", "/files?x=1", "/a%20b/", "http://x/files/"}},
 	"origin":  {map[string]any{"https://a.example": "https://a.example", "http://a:1/p": "http://a:1/p"}, []string{"a.example", "ftp://a", "https://", "https://a/?q=1", "https://a/#f", "https://u:p@a/"}},
 	"switch": {
@@ -225,6 +228,12 @@ func TestSettingsThatCannotGoTogetherAreRefused(t *testing.T) {
 		{Env{"FILELOFT_ENABLE_CLEANUP_CONCAT_PARTIALS=true"}, "FILELOFT_ENABLE_CLEANUP_CONCAT_PARTIALS"},
 		{Env{"FILELOFT_ENABLE_CLEANUP_CONCAT_PARTIALS=true", "FILELOFT_ENABLE_CONCATENATION=true"}, ""},
 		{Env{"FILELOFT_EXPIRE_FINISHED=true"}, "FILELOFT_EXPIRE_FINISHED"},
+		{Env{"FILELOFT_TLS_CERT=a.pem"}, "FILELOFT_TLS_CERT (--tls-cert) is set, but not FILELOFT_TLS_KEY"},
+		{Env{"FILELOFT_TLS_KEY=a.pem"}, "FILELOFT_TLS_KEY (--tls-key) is set, but not FILELOFT_TLS_CERT"},
+		{Env{"FILELOFT_TLS_CERT=a.pem", "FILELOFT_TLS_KEY=a.pem"}, ""},
+		{Env{"FILELOFT_TLS_CERT=a.pem", "FILELOFT_TLS_KEY=a.pem", "FILELOFT_UNIX_SOCKET=s"}, "FILELOFT_UNIX_SOCKET"},
+		{Env{"FILELOFT_UNIX_SOCKET_MODE=600"}, "FILELOFT_UNIX_SOCKET_MODE"},
+		{Env{"FILELOFT_UNIX_SOCKET_MODE=600", "FILELOFT_UNIX_SOCKET=s"}, ""},
 		{Env{"FILELOFT_STATE=memory", "FILELOFT_SQLITE_FILE=x.db"}, "FILELOFT_SQLITE_FILE"},
 		{Env{"FILELOFT_STORAGE=s3"}, "FILELOFT_STORAGE is s3: FILELOFT_S3_BUCKET"},
 		{Env{"FILELOFT_STORAGE=s3", "FILELOFT_S3_BUCKET=b"}, ""},
@@ -281,6 +290,10 @@ func TestWarnings(t *testing.T) {
 	}
 	if !has(nil, "FILELOFT_MAX_SIZE is not set") || has(Env{"FILELOFT_MAX_SIZE=1GB"}, "FILELOFT_MAX_SIZE") {
 		t.Error("the warning about a missing limit must come without one and only then")
+	}
+	tls := Env{"FILELOFT_TLS_CERT=a", "FILELOFT_TLS_KEY=b"}
+	if h2c := "FILELOFT_ENABLE_H2C"; !has(append(tls, h2c+"=1"), h2c) || has(tls, h2c) || has(Env{h2c + "=1"}, h2c) {
+		t.Error("the warning about h2c must come with TLS and only then")
 	}
 	if !has(Env{"FILELOFT_STATE=memory"}, "forgotten") {
 		t.Error("memory as state passes in silence")

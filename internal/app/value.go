@@ -2,6 +2,7 @@ package app
 
 import (
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"math"
 	"net"
@@ -37,6 +38,8 @@ type reader struct {
 var readers = map[string]reader{
 	"text":     {"some text", func(_ Setting, t string) (any, bool) { return t, true }},
 	"address":  {"HOST:PORT or :PORT, with a port from 0 to 65535", readAddress},
+	"socket":   {"a path of at most 107 bytes", readSocket},
+	"mode":     {"octal permissions such as 0660", readMode},
 	"path":     {"a path that begins with a slash, such as /files/", readPath},
 	"origin":   {"an origin such as https://uploads.example.com, without query or fragment", readOrigin},
 	"switch":   {"true or false (or 1 or 0, yes or no, on or off)", readSwitch},
@@ -96,6 +99,16 @@ func readAddress(_ Setting, text string) (any, bool) {
 	}
 	_, err = strconv.ParseUint(port, 10, 16)
 	return text, err == nil
+}
+
+// readSocket applies the limit of sockaddr_un on Linux, and keeps off abstract sockets, which have no permissions.
+func readSocket(_ Setting, text string) (any, bool) {
+	return text, len(text) <= 107 && !strings.HasPrefix(text, "@")
+}
+
+func readMode(_ Setting, text string) (any, bool) {
+	n, err := strconv.ParseUint(text, 8, 32)
+	return fs.FileMode(n), err == nil && n > 0 && n <= 0o777
 }
 
 func readPath(_ Setting, text string) (any, bool) {

@@ -32,6 +32,9 @@ func (c Config) Warnings(env Env) []string {
 	if c.MaxSize == 0 {
 		list = append(list, Prefix+"MAX_SIZE is not set: anyone who can reach this server can fill the storage")
 	}
+	if c.EnableH2C && c.TLSCert != "" {
+		list = append(list, Prefix+"ENABLE_H2C has no effect with TLS, which brings HTTP/2 by itself")
+	}
 	if c.State == "memory" {
 		list = append(list, Prefix+"STATE is memory: unfinished uploads are forgotten when the server ends")
 	}

@@ -26,6 +26,7 @@ var allowed = map[string][]string{
 	"state/sqlitestate": {"tus", "state", "modernc.org/sqlite", "modernc.org/sqlite/"},
 	"state/statetest":   {"tus", "state", "github.com/google/go-cmp/"},
 
+	"storage/azurestore":       {"tus", "storage/headers", "storage/intake", "github.com/Azure/azure-sdk-for-go/sdk/", "golang.org/x/sync/"},
 	"storage/filestore":        {"tus", "golang.org/x/sys/unix", "golang.org/x/sync/"},
 	"storage/gcsstore":         {"tus", "storage/headers", "storage/intake", "cloud.google.com/go/storage", "google.golang.org/api/", "golang.org/x/sync/"},
 	"storage/gcsstore/gcsfake": {"cloud.google.com/go/storage", "google.golang.org/api/option"}, // Google Cloud Storage in memory, for tests and by hand
@@ -35,7 +36,7 @@ var allowed = map[string][]string{
 	"storage/s3store":          {"tus", "storage/headers", "storage/intake", "github.com/aws/aws-sdk-go-v2/", "github.com/aws/smithy-go", "github.com/aws/smithy-go/", "golang.org/x/sync/"},
 	"storage/storetest":        {"tus", "state", "state/memstate", "github.com/google/go-cmp/"},
 
-	"internal/app": {"tus"}, // no store and no command line: functions link it
+	"internal/app": {"tus", "internal/watch"}, // no store and no command line: functions link it
 	"internal/app/backend": {
 		"tus", "internal/app", "internal/app/awsbackend", "internal/app/gcpbackend", "state/memstate", "state/sqlitestate", "storage/filestore",
 	},
@@ -54,8 +55,10 @@ var allowed = map[string][]string{
 	"internal/gcfzip":     {},                                // packs the functions' sources for Google
 	"internal/lambdazip":  {},                                // packs the function for AWS
 	"internal/ledger":     {},                                // counts billed calls on the wire, for tests
+	"internal/listen":     {},                                // sockets and certificates
 	"internal/load":       {},                                // a load for any tus server: it knows them by HTTP only
 	"internal/e2e":        {},                                // black-box: it knows the server by HTTP only
+	"internal/metrics":    {"tus", "internal/watch", "github.com/prometheus/client_golang/"},
 	"internal/watch":      {"tus"},                           // what metrics and traces are told; functions link it
 	"internal/servers":    {"github.com/aws/aws-sdk-go-v2/"}, // real servers: processes and ports, and a client of the one with keys
 
@@ -70,7 +73,7 @@ var allowed = map[string][]string{
 	"functions/lambda": {
 		"internal/app", "internal/app/awsbackend", "github.com/aws/aws-lambda-go/", "github.com/awslabs/aws-lambda-go-api-proxy/core",
 	},
-	"cmd/fileloft": {"internal/app", "internal/app/backend", "github.com/alecthomas/kong"},
+	"cmd/fileloft": {"internal/app", "internal/app/backend", "internal/listen", "github.com/alecthomas/kong"},
 }
 
 // forbidden lists packages of the standard library that would be a sign of work done in the wrong place.
