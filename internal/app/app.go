@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/fileloft/fileloft/internal/watch"
 	"github.com/fileloft/fileloft/tus"
 )
 
@@ -18,6 +19,7 @@ import (
 type App struct {
 	cfg      Config
 	log      *slog.Logger
+	watch    watch.Watcher // nil: nobody
 	uploads  *tus.Handler
 	probes   []probe
 	stopping atomic.Bool
@@ -25,7 +27,10 @@ type App struct {
 
 // Options are what a program may add to a Config. Nil and zero mean the default.
 type Options struct {
-	Log *slog.Logger // default: slog.Default()
+	// Log is where log lines go. Those about a request carry its id and the upload's. Default: slog.Default().
+	Log *slog.Logger
+	// Watch is told of requests, sweeps, and steps in the stores. Default: nobody is.
+	Watch watch.Watcher
 	// What a platform does, and no setting can change: see the fields of the same names in [tus.Options].
 	NoTrailers bool
 	Origin     func(*http.Request) string
@@ -43,7 +48,15 @@ func New(c Config, state tus.State, storage tus.Storage, opt *Options) (*App, er
 	if o.Log == nil {
 		o.Log = slog.Default()
 	}
-	a := &App{cfg: c, log: o.Log}
+	o.Log = slog.New(identified{o.Log.Handler()})
+	a := &App{cfg: c, log: o.Log, watch: o.Watch}
+	if state == nil || storage == nil {
+		return nil, errors.New("app: New needs a State and a Storage")
+	}
+	if o.Watch != nil {
+		state, storage = watch.State(state, o.Watch), watch.Storage(storage, o.Watch)
+	}
+	state = naming{state}
 	var err error
 	if a.uploads, err = tus.NewHandler(state, storage, c.handlerOptions(o)); err != nil {
 		return nil, fmt.Errorf("app: %w", err)
@@ -116,7 +129,18 @@ func (a *App) upload(w http.ResponseWriter, r *http.Request) {
 }
 
 // Sweep runs the engine's sweeper once.
-func (a *App) Sweep(ctx context.Context) (tus.SweepReport, error) { return a.uploads.Sweep(ctx) }
+func (a *App) Sweep(ctx context.Context) (tus.SweepReport, error) {
+	if a.watch == nil {
+		return a.uploads.Sweep(ctx)
+	}
+	s := &watch.Sweep{}
+	ctx = watch.Into(a.watch.Begin(ctx, s), a.watch)
+	start := time.Now()
+	s.Report, s.Err = a.uploads.Sweep(ctx)
+	s.Took = time.Since(start)
+	a.watch.End(ctx, s)
+	return s.Report, s.Err
+}
 
 // A SweepResult is how a function answers who asked it to sweep.
 type SweepResult struct {
@@ -133,7 +157,7 @@ func (a *App) SweepInTime(ctx context.Context) (SweepResult, error) {
 		ctx, cancel = context.WithTimeout(ctx, limit)
 		defer cancel()
 	}
-	report, err := a.uploads.Sweep(ctx)
+	report, err := a.Sweep(ctx)
 	r := SweepResult{SweepReport: report, Unfinished: errors.Is(err, context.DeadlineExceeded)}
 	if r.Unfinished {
 		err = nil

@@ -7,12 +7,14 @@ import (
 	"net/http"
 	"runtime/debug"
 	"time"
+
+	"github.com/fileloft/fileloft/internal/watch"
 )
 
 const requestID = "X-Request-Id" // in the form that http.Header stores
 
-// observe gives the request an id, answers a panic, and logs one line. It changes r in place and makes no copy: the
-// trailers that a body ends with appear on the request that the server made, and on no other.
+// observe gives the request an id, answers a panic, logs one line, and tells whoever watches. It changes r in place and makes no
+// copy: the trailers that a body ends with appear on the request that the server made, and on no other.
 func (a *App) observe(w http.ResponseWriter, r *http.Request, next http.HandlerFunc) {
 	id := r.Header.Get(requestID)
 	if !saneID(id) {
@@ -20,6 +22,14 @@ func (a *App) observe(w http.ResponseWriter, r *http.Request, next http.HandlerF
 	}
 	r.Header.Set(requestID, id)
 	w.Header().Set(requestID, id)
+
+	act := &watch.Request{Request: r, ID: id}
+	act.Route, act.Upload = a.name(r.URL.Path)
+	ctx := withIDs(r.Context(), id, act.Upload)
+	if a.watch != nil {
+		ctx = watch.Into(a.watch.Begin(ctx, act), a.watch)
+	}
+	*r = *r.WithContext(ctx)
 
 	start := time.Now()
 	out := &countingWriter{ResponseWriter: w}
@@ -38,7 +48,11 @@ func (a *App) observe(w http.ResponseWriter, r *http.Request, next http.HandlerF
 				answer(out, http.StatusInternalServerError, "internal: something went wrong; the server's log has it under request id "+id)
 			}
 		}
-		a.logRequest(r, id, in.n, out, time.Since(start))
+		act.Status, act.In, act.Out, act.Took = out.status, in.n, out.n, time.Since(start)
+		a.logRequest(act)
+		if a.watch != nil {
+			a.watch.End(ctx, act)
+		}
 		if aborted {
 			panic(http.ErrAbortHandler) // an answer that had begun can only be cut off
 		}
@@ -46,15 +60,15 @@ func (a *App) observe(w http.ResponseWriter, r *http.Request, next http.HandlerF
 	next(out, r)
 }
 
-func (a *App) logRequest(r *http.Request, id string, in int64, out *countingWriter, took time.Duration) {
+func (a *App) logRequest(r *watch.Request) {
 	level := slog.LevelInfo
-	if r.URL.Path == "/healthz" || r.URL.Path == "/readyz" {
+	if r.Route == "/healthz" || r.Route == "/readyz" {
 		level = slog.LevelDebug
 	}
 	a.log.LogAttrs(r.Context(), level, "request",
-		slog.String("method", r.Method), slog.String("path", r.URL.Path), slog.Int("status", out.status),
-		slog.Int64("bytes_in", in), slog.Int64("bytes_out", out.n), slog.Duration("took", took),
-		slog.String("remote", r.RemoteAddr), slog.String("request_id", id))
+		slog.String("method", r.Method), slog.String("path", r.URL.Path), slog.Int("status", r.Status),
+		slog.Int64("bytes_in", r.In), slog.Int64("bytes_out", r.Out), slog.Duration("took", r.Took),
+		slog.String("remote", r.RemoteAddr), slog.String("request_id", r.ID))
 }
 
 // saneID accepts what other programs' request ids look like and nothing that could forge a header or a log line.
