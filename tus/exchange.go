@@ -135,9 +135,9 @@ func (x *exchange) fail(err error) {
 	log := x.h.opt.Log
 	switch {
 	case st >= 500:
-		log.ErrorContext(x.r.Context(), "tus: request failed", "request", x.id, "method", x.method, "path", x.r.URL.Path, "status", st, "error", err)
+		log.ErrorContext(x.r.Context(), "tus: request failed", "request_id", x.id, "method", x.method, "path", x.r.URL.Path, "status", st, "error", err)
 	default:
-		log.DebugContext(x.r.Context(), "tus: request refused", "request", x.id, "method", x.method, "path", x.r.URL.Path, "status", st, "error", err)
+		log.DebugContext(x.r.Context(), "tus: request refused", "request_id", x.id, "method", x.method, "path", x.r.URL.Path, "status", st, "error", err)
 	}
 	if x.began {
 		return // too late for an answer; net/http ends the connection when the handler has written too little
