@@ -51,15 +51,15 @@ var allowed = map[string][]string{
 	"internal/lambdalocal": { // the function on this machine, for trying it out by hand
 		"internal/lambdagate", "internal/servers", "state/dynamostate", "github.com/aws/aws-sdk-go-v2/",
 	},
-	"internal/lambdagate": {"internal/servers"},              // Lambda and its doors on this machine, for tests and by hand
-	"internal/gcftest":    {},                                // Google's function over imitations of its services: tests alone
-	"internal/lambdatest": {},                                // the Lambda binary behind those doors: tests alone
-	"internal/gcfzip":     {},                                // packs the functions' sources for Google
-	"internal/lambdazip":  {},                                // packs the function for AWS
-	"internal/ledger":     {},                                // counts billed calls on the wire, for tests
-	"internal/listen":     {},                                // sockets and certificates
-	"internal/load":       {},                                // a load for any tus server: it knows them by HTTP only
-	"internal/e2e":        {},                                // black-box: it knows the server by HTTP only
+	"internal/lambdagate": {"internal/servers"}, // Lambda and its doors on this machine, for tests and by hand
+	"internal/gcftest":    {},                   // Google's function over imitations of its services: tests alone
+	"internal/lambdatest": {},                   // the Lambda binary behind those doors: tests alone
+	"internal/gcfzip":     {},                   // packs the functions' sources for Google
+	"internal/lambdazip":  {},                   // packs the function for AWS
+	"internal/ledger":     {},                   // counts billed calls on the wire, for tests
+	"internal/listen":     {},                   // sockets and certificates
+	"internal/load":       {},                   // a load for any tus server: it knows them by HTTP only
+	"internal/e2e":        {},                   // black-box: it knows the server by HTTP only
 	"internal/metrics":    {"tus", "internal/watch", "github.com/prometheus/client_golang/"},
 	"internal/watch":      {"tus"},                           // what metrics and traces are told; functions link it
 	"internal/servers":    {"github.com/aws/aws-sdk-go-v2/"}, // real servers: processes and ports, and a client of the one with keys
@@ -178,6 +178,19 @@ func TestEveryBinaryHasADenyList(t *testing.T) {
 	for _, s := range all(t, false) {
 		if s.file.Name.Name == "main" && denied[s.dir()] == nil && !strings.HasPrefix(s.dir(), "examples/") {
 			t.Errorf("%s is a program without a row in the table of denied packages", s.dir())
+		}
+	}
+}
+
+// A program for one backend links no other cloud.
+func TestEachBackendLinksItsCloudAlone(t *testing.T) {
+	for backend, others := range map[string][]string{
+		"fs": clouds, "s3": slices.Concat(google, azure), "gcs": slices.Concat(amazon, azure), "azure": slices.Concat(amazon, google),
+	} {
+		for _, p := range goList(t, "-deps", "-tags", "backend_"+backend, "./cmd/fileloft") {
+			if i := slices.IndexFunc(others, func(o string) bool { return strings.HasPrefix(p.ImportPath, o) }); i >= 0 {
+				t.Errorf("backend %s links %s", backend, p.ImportPath)
+			}
 		}
 	}
 }

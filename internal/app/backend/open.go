@@ -2,14 +2,11 @@ package backend
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 
 	"github.com/fileloft/fileloft/internal/app"
-	"github.com/fileloft/fileloft/internal/app/awsbackend"
-	"github.com/fileloft/fileloft/internal/app/gcpbackend"
 	"github.com/fileloft/fileloft/state/memstate"
 	"github.com/fileloft/fileloft/state/sqlitestate"
 	"github.com/fileloft/fileloft/storage/filestore"
@@ -17,30 +14,28 @@ import (
 )
 
 func openStorage(ctx context.Context, c app.Config, dir string) (tus.Storage, error) {
-	switch c.Storage {
-	case "fs":
+	if c.Storage == "fs" {
 		verify := map[string]filestore.Verify{"on": filestore.VerifyAlways, "off": filestore.VerifyNever}[c.FSVerify]
 		return filestore.New(dir, &filestore.Options{NoSync: !c.FSSync, Verify: verify})
-	case "s3":
-		return awsbackend.Storage(ctx, c)
-	case "gcs":
-		return gcpbackend.Storage(ctx, c)
 	}
-	return nil, errors.New("this program has no such storage")
+	if cloud, ok := clouds[c.Storage]; ok {
+		return cloud.storage(ctx, c)
+	}
+	return nil, missing("STORAGE", c.Storage, storages()...)
 }
 
 func openState(ctx context.Context, c app.Config, dir string) (tus.State, error) {
-	switch c.StateName() {
+	switch name := c.StateName(); name {
 	case "memory":
 		return memstate.New(nil), nil
 	case "sqlite":
 		return openSQLite(c, dir)
-	case "dynamodb":
-		return awsbackend.State(ctx, c)
-	case "firestore":
-		return gcpbackend.State(ctx, c)
+	default:
+		if cloud, ok := stateCloud(name); ok {
+			return cloud.state(ctx, c)
+		}
+		return nil, missing("STATE", name, states()...)
 	}
-	return nil, errors.New("this program has no such state")
 }
 
 func openSQLite(c app.Config, dir string) (*sqlitestate.Store, error) {
@@ -61,7 +56,7 @@ func openSQLite(c app.Config, dir string) (*sqlitestate.Store, error) {
 // InitState makes what the state needs and is missing, and says what that is. It can be repeated. Env is what
 // a cloud's own libraries go by, beside c.
 func InitState(ctx context.Context, env app.Env, c app.Config, dir string) (what string, err error) {
-	switch c.StateName() {
+	switch name := c.StateName(); name {
 	case "memory":
 		what = "nothing: the state is kept in memory"
 	case "sqlite":
@@ -70,13 +65,12 @@ func InitState(ctx context.Context, env app.Env, c app.Config, dir string) (what
 			err = s.Close()
 		}
 		what = "a database file"
-	case "dynamodb":
-		err = awsbackend.CreateState(ctx, c)
-		what = "the table " + c.DynamoDBTable + " with its index and its time to live"
-	case "firestore":
-		what, err = gcpbackend.CreateState(ctx, env, c)
 	default:
-		err = errors.New("this program has no such state")
+		if cloud, ok := stateCloud(name); ok {
+			what, err = cloud.create(ctx, env, c)
+		} else {
+			err = missing("STATE", name, states()...)
+		}
 	}
 	if err != nil {
 		return "", fmt.Errorf("make the state (%sSTATE=%s): %w", app.Prefix, c.StateName(), err)
