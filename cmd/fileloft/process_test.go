@@ -146,11 +146,31 @@ func serve(t *testing.T, cmd *exec.Cmd) *server {
 		}
 	})
 	line := s.await("listening")
-	s.url = "http://" + line["address"].(string)
-	if line["tls"] == true {
-		s.url = "https://" + line["address"].(string)
+	address := line["address"].(string)
+	switch {
+	case line["network"] == "unix":
+		s.url, s.client = "http://localhost", unixClient(t, address)
+	case line["tls"] == true:
+		s.url = "https://" + address
+	default:
+		s.url = "http://" + address
 	}
 	return s
+}
+
+// request sends one tus request to the server by its own client.
+func (s *server) request(method, path string, body []byte, header ...string) *http.Response {
+	s.t.Helper()
+	return requestBy(s.t, s.client, method, s.url+path, body, header...)
+}
+
+// kill ends the process by SIGKILL.
+func (s *server) kill() {
+	s.t.Helper()
+	if err := s.cmd.Process.Kill(); err != nil {
+		s.t.Fatal(err)
+	}
+	s.wait()
 }
 
 // await reads the log up to a line with the message.

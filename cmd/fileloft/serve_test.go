@@ -3,7 +3,6 @@ package main
 import (
 	"bufio"
 	"bytes"
-	"crypto/rand"
 	"fmt"
 	"io"
 	"net"
@@ -157,47 +156,6 @@ func slowPatch(t *testing.T, s *server, path string, length int, first []byte) (
 		t.Fatal(err)
 	}
 	return conn, in
-}
-
-func TestSIGTERMInMidUploadKeepsTheBytes(t *testing.T) {
-	t.Parallel()
-	data := make([]byte, 3<<20)
-	if _, err := rand.Read(data); err != nil {
-		t.Fatal(err)
-	}
-	dir := filepath.Join(t.TempDir(), "data")
-	env := []string{"FILELOFT_DATA_DIR=" + dir, "FILELOFT_SHUTDOWN_TIMEOUT=1s", "FILELOFT_ENABLE_DOWNLOAD=1"}
-	s := serve(t, command(t, env))
-	path := create(t, s, len(data))
-	_, in := slowPatch(t, s, path, len(data), data[:1<<20])
-
-	if status := s.stop(); status != 0 {
-		t.Errorf("exit status %d, log %v", status, s.log)
-	}
-	resp, err := http.ReadResponse(in, nil)
-	if err != nil {
-		t.Fatalf("no answer to the upload in flight: %v", err)
-	}
-	_ = resp.Body.Close()
-	t.Logf("the upload in flight was answered %s, offset %s", resp.Status, resp.Header.Get("Upload-Offset"))
-
-	s = serve(t, command(t, env))
-	head := request(t, http.MethodHead, s.url+path, nil)
-	offset, err := strconv.Atoi(head.Header.Get("Upload-Offset"))
-	if err != nil || offset <= 0 || offset > 1<<20 {
-		t.Fatalf("after the restart the offset is %q: the bytes in flight are lost", head.Header.Get("Upload-Offset"))
-	}
-	if told := resp.Header.Get("Upload-Offset"); resp.StatusCode == http.StatusNoContent && told != strconv.Itoa(offset) {
-		t.Errorf("the answer acknowledged %s bytes, the record has %d", told, offset)
-	}
-	patch := request(t, http.MethodPatch, s.url+path, data[offset:], "Upload-Offset", strconv.Itoa(offset))
-	if patch.StatusCode != http.StatusNoContent {
-		t.Fatalf("resume: %s", patch.Status)
-	}
-	got, err := io.ReadAll(request(t, http.MethodGet, s.url+path, nil).Body)
-	if err != nil || !bytes.Equal(got, data) {
-		t.Errorf("the file differs from its source (%d and %d bytes, %v)", len(got), len(data), err)
-	}
 }
 
 // A body that never falls silent is committed at the interval, so that HEAD shows it and a kill costs no more than that.
