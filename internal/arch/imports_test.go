@@ -25,6 +25,11 @@ var allowed = map[string][]string{
 	"state/memstate":    {"tus", "state"},
 	"state/sqlitestate": {"tus", "state", "modernc.org/sqlite", "modernc.org/sqlite/"},
 	"state/statetest":   {"tus", "state", "github.com/google/go-cmp/"},
+	"state/tablestate": {
+		"tus", "state", "github.com/Azure/azure-sdk-for-go/sdk/azcore", "github.com/Azure/azure-sdk-for-go/sdk/azcore/policy",
+		"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime", "github.com/Azure/azure-sdk-for-go/sdk/azcore/to",
+		"github.com/Azure/azure-sdk-for-go/sdk/data/aztables", "golang.org/x/sync/errgroup",
+	},
 
 	"storage/azurestore":       {"tus", "storage/headers", "storage/intake", "github.com/Azure/azure-sdk-for-go/sdk/", "golang.org/x/sync/"},
 	"storage/filestore":        {"tus", "golang.org/x/sys/unix", "golang.org/x/sync/"},
@@ -85,6 +90,7 @@ var forbidden = map[string][]string{
 	"state/firestorestate": {"net/http", "os"},
 	"state/memstate":       {"net/http", "os"},
 	"state/sqlitestate":    {"net/http"},
+	"state/tablestate":     {"os"}, // net/http: the client library's answers are of that
 	"storage/filestore":    {"net/http"},
 	"storage/memstore":     {"net/http", "os"},
 	"storage/s3store":      {"net/http", "os"},
