@@ -16,7 +16,11 @@ import (
 var badText = map[string]string{
 	"address": "8080", "path": "files", "origin": "uploads.example.com", "switch": "maybe", "size": "10G",
 	"socket": "@abstract", "mode": "rw", "count": "many", "duration": "1 day", "list": "a,,b", "origins": "a.example", "choice": "nosuch", "level": "loud",
+	"words": "nosuch", "endpoint": "hooks.example.com", "secrets": "hunter2", "names": "a b", "headers": "hunter2", "reference": ":",
 }
+
+// hidden are the types of settings that may hold a secret: no error repeats what was given.
+var hidden = map[string]bool{"endpoint": true, "secrets": true, "headers": true}
 
 // runs are the ways to run the program: all settings within this process, which takes no time, and not under -short as a process, too.
 func runs() map[string]func(t *testing.T, env []string, args ...string) result {
@@ -47,7 +51,11 @@ func TestBadValuesStopTheStart(t *testing.T) {
 					if r.status != 2 || r.stdout != "" {
 						t.Errorf("%s, %s: exit status %d, stdout %q", how, name, r.status, r.stdout)
 					}
-					if strings.Count(r.stderr, "\n") != 1 || !strings.HasPrefix(r.stderr, "fileloft: "+name+": \""+bad+"\" cannot be used, want ") {
+					shown := bad
+					if hidden[s.Type] {
+						shown = "***"
+					}
+					if strings.Count(r.stderr, "\n") != 1 || !strings.HasPrefix(r.stderr, "fileloft: "+name+": \""+shown+"\" cannot be used, want ") {
 						t.Errorf("%s: want one line that names %s and what it accepts, got %q", how, name, r.stderr)
 					}
 				}
@@ -69,6 +77,8 @@ var goodText = map[string]string{
 	"azure-container": "ups", "azure-prefix": "up/", "azure-table": "uploads", "azure-connection-string": "x", "azure-account": "acc",
 	"azure-access-tier": "Cool",
 	"dynamodb-table":    "uploads", "dynamodb-endpoint": "http://127.0.0.1:1",
+	"hooks-url": "http://127.0.0.1:1/", "hooks-events": "finished,pre-create", "hooks-secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+	"hooks-headers": "aeg-sas-key=a%2Cb==", "hooks-forward-headers": "Authorization, Cookie", "hooks-source": "urn:x",
 }
 
 var goodByType = map[string]string{"switch": "on", "size": "64KiB", "count": "7", "duration": "1m30s", "list": "X-A, X-B"}
@@ -84,6 +94,10 @@ var needs = map[string][]string{
 	"s3-bucket":                      {"FILELOFT_STORAGE=s3"},
 	"s3-kms-key":                     {"FILELOFT_STORAGE=s3", "FILELOFT_S3_BUCKET=b", "FILELOFT_S3_SSE=aws:kms"},
 	"dynamodb-endpoint":              {"FILELOFT_STATE=dynamodb"},
+	"hooks-events":                   {"FILELOFT_HOOKS_URL=http://127.0.0.1:1/"},
+	"hooks-secret":                   {"FILELOFT_HOOKS_URL=http://127.0.0.1:1/"},
+	"hooks-headers":                  {"FILELOFT_HOOKS_URL=http://127.0.0.1:1/"},
+	"hooks-forward-headers":          {"FILELOFT_HOOKS_URL=http://127.0.0.1:1/", "FILELOFT_HOOKS_EVENTS=access"},
 	"gcs-bucket":                     {"FILELOFT_STORAGE=gcs"},
 	"azure-container":                {"FILELOFT_STORAGE=azure", "FILELOFT_AZURE_ACCOUNT=acc"},
 }

@@ -57,8 +57,12 @@ func New(c Config, state tus.State, storage tus.Storage, opt *Options) (*App, er
 		state, storage = watch.State(state, o.Watch), watch.Storage(storage, o.Watch)
 	}
 	state = naming{state}
+	options := c.handlerOptions(o)
 	var err error
-	if a.uploads, err = tus.NewHandler(state, storage, c.handlerOptions(o)); err != nil {
+	if options.Hooks, err = c.hooks(); err != nil {
+		return nil, fmt.Errorf("app: %w", err)
+	}
+	if a.uploads, err = tus.NewHandler(state, storage, options); err != nil {
 		return nil, fmt.Errorf("app: %w", err)
 	}
 	a.cfg.BasePath = strings.TrimSuffix(c.BasePath, "/") + "/"

@@ -12,8 +12,8 @@ import (
 //	name    the flag; FILELOFT_ and the name in capitals is the variable
 //	type    how the text is read, one of the readers in value.go
 //	min     smallest size, count or duration that makes sense
-//	choices the words that are accepted, for type choice
-//	secret  the value is in no log
+//	choices the words that are accepted, for types choice and words
+//	secret  the value is in no log and no error
 //	also    another variable, read where ours is not set
 //	unset   what the table says in place of an empty default
 type Config struct {
@@ -110,6 +110,15 @@ type Config struct {
 	AzureBlockSize        int64         `name:"azure-block-size" type:"size" min:"65536" max:"104857600" default:"8MiB" placeholder:"SIZE" group:"Azure Storage:" help:"Size of a block that is staged. It is raised for uploads that would need too many."`
 	AzureAccessTier       string        `name:"azure-access-tier" type:"choice" choices:"Hot,Cool,Cold,Archive" unset:"the account's" placeholder:"NAME" group:"Azure Storage:" help:"Access tier of finished blobs."`
 	AzureLinkTTL          time.Duration `name:"azure-link-ttl" type:"duration" min:"1" default:"15m" placeholder:"TIME" group:"Azure Storage:" help:"How long the signed URL of a download lives."`
+
+	HooksURL            string        `name:"hooks-url" type:"endpoint" secret:"true" unset:"none" placeholder:"URL" group:"Hooks:" help:"Who is told of uploads and asked about them, by signed CloudEvents: an http or https URL. See docs/hooks.md."`
+	HooksEvents         []string      `name:"hooks-events" type:"words" choices:"created,progress,finished,terminated,access,pre-create,pre-finish,pre-terminate" unset:"created,finished,terminated" placeholder:"LIST" group:"Hooks:" help:"What to tell (created, progress, finished, terminated) and what to ask before it happens (access, which is every request, pre-create, pre-finish, pre-terminate)."`
+	HooksSecret         []string      `name:"hooks-secret" type:"secrets" secret:"true" unset:"none" placeholder:"LIST" group:"Hooks:" help:"The key of the signatures, as in Standard Webhooks; two, with a comma between them, while the receiver goes from one to the other."`
+	HooksForwardHeaders []string      `name:"hooks-forward-headers" type:"names" unset:"none" placeholder:"LIST" group:"Hooks:" help:"Request headers that access and pre-create show to the receiver, such as Authorization, Cookie."`
+	HooksHeaders        []string      `name:"hooks-headers" type:"headers" secret:"true" unset:"none" placeholder:"LIST" group:"Hooks:" help:"Headers to send along, such as Authorization=Bearer%20token: NAME=VALUE, percent-encoded, with commas between them."`
+	HooksSource         string        `name:"hooks-source" type:"reference" default:"/fileloft" placeholder:"URI" group:"Hooks:" help:"The source in the CloudEvents: what the receiver knows this service by."`
+	HooksTimeout        time.Duration `name:"hooks-timeout" type:"duration" min:"1" default:"5s" placeholder:"TIME" group:"Hooks:" help:"How long the receiver may take to answer."`
+	HooksAttempts       int64         `name:"hooks-attempts" type:"count" min:"1" max:"10" default:"3" placeholder:"N" group:"Hooks:" help:"How often a message is sent, the first time included, before a question fails, or an event waits for the next request or sweep."`
 
 	LogLevel  slog.Level `name:"log-level" type:"level" default:"info" also:"RUST_LOG" placeholder:"LEVEL" group:"Logs:" help:"Least severe log lines to write: trace, debug, info, warn, error or off."`
 	LogFormat string     `name:"log-format" type:"choice" choices:"auto,text,json,google" default:"auto" placeholder:"NAME" group:"Logs:" help:"How log lines look: text, json, google, which is json as Google's Cloud Logging reads it, or auto, which is text on a terminal and else json."`

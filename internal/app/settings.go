@@ -145,7 +145,7 @@ func (c Config) Check() error {
 	case c.ExpireFinished && !c.EnableExpiration:
 		return fmt.Errorf("%sEXPIRE_FINISHED (--expire-finished) needs %sENABLE_EXPIRATION=true", Prefix, Prefix)
 	}
-	return cmp.Or(c.checkListening(), c.checkStores())
+	return cmp.Or(c.checkListening(), c.checkHooks(), c.checkStores())
 }
 
 // checkListening finds listeners that cannot be.

@@ -49,6 +49,7 @@ func TestDefaults(t *testing.T) {
 		S3PartSize: 8 << 20, S3Parallel: 4, S3Memory: 256 << 20, S3LinkTTL: 15 * time.Minute, DynamoDBTable: "fileloft",
 		GCSChunkSize: 8 << 20, GCSLinkTTL: 15 * time.Minute, FirestoreDatabase: "(default)", FirestoreCollection: "fileloft",
 		AzureTable: "fileloft", AzureBlockSize: 8 << 20, AzureLinkTTL: 15 * time.Minute,
+		HooksSource: "/fileloft", HooksTimeout: 5 * time.Second, HooksAttempts: 3,
 		LogLevel: slog.LevelInfo, LogFormat: "auto",
 	}
 	if d := cmp.Diff(want, got); d != "" {
@@ -84,6 +85,18 @@ var values = map[string]struct {
 	"origins": {
 		map[string]any{"*": []string{"*"}, "https://a.example,https://*.company.example": []string{"https://a.example", "https://*.company.example"}},
 		[]string{"a.example", "https://a.example/", "https://a.example/path", "https://a.example https://b.example", "https://a.example?x"},
+	},
+	"words":     {map[string]any{"created": []string{"created"}, "finished, pre-create": []string{"finished", "pre-create"}}, []string{"finish", "created,,finished", "Created", "*"}},
+	"endpoint":  {map[string]any{"http://127.0.0.1:1/x?y=z": "http://127.0.0.1:1/x?y=z"}, []string{"hooks.example.com", "ftp://a", "https://", "https://u:p@a/", "http://a b/"}},
+	"reference": {map[string]any{"https://a.example/": "https://a.example/", "urn:x": "urn:x"}, []string{":", "%zz"}},
+	"names":     {map[string]any{"Authorization, Cookie": []string{"Authorization", "Cookie"}}, []string{"a b", "a:", "a,,b"}},
+	"headers": {
+		map[string]any{"Authorization=Bearer%20a%2Cb,k=v==": []string{"Authorization=Bearer%20a%2Cb", "k=v=="}},
+		[]string{"Authorization", "a=%zz", "a=%0D%0Ab", "=b", "webhook-id=1", "Content-Type=a", "a b=c"},
+	},
+	"secrets": {
+		map[string]any{"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw": []string{"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"}},
+		[]string{"hunter2", "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_", "whsec_aGFsbG8=", "whsec_!", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw,hunter2"},
 	},
 	"level": {
 		map[string]any{"debug": slog.LevelDebug, "WARN": slog.LevelWarn, "info,fileloft=error": slog.LevelError, "fileloft=debug,h2=off": slog.LevelDebug, "off": levelOff},
@@ -124,6 +137,9 @@ func TestEachSettingReadsGoodTextAndRefusesBad(t *testing.T) {
 			var bad *BadValueError
 			if !errors.As(err, &bad) || !strings.HasPrefix(err.Error(), s.Env+": ") || bad.Accepts == "" || strings.Contains(err.Error(), "\n") {
 				t.Errorf("%s=%s: want one sentence that begins with the variable and says what is accepted, got %v", s.Env, text, err)
+			}
+			if s.secret && len(text) > len("whsec_") && strings.Contains(err.Error(), text) {
+				t.Errorf("the error repeats what may be a secret: %v", err)
 			}
 		}
 	}
@@ -258,6 +274,13 @@ func TestSettingsThatCannotGoTogetherAreRefused(t *testing.T) {
 		{Env{"FILELOFT_STORAGE=azure", "FILELOFT_AZURE_ACCOUNT=acc", "FILELOFT_AZURE_CONTAINER=a--b"}, "FILELOFT_AZURE_CONTAINER"},
 		{Env{"AZURE_STORAGE_ACCOUNT=acc", "AZURE_STORAGE_CONNECTION_STRING=x"}, ""}, // for another program
 		{Env{"FILELOFT_GCS_CHUNK_SIZE=300000"}, "FILELOFT_GCS_CHUNK_SIZE"},
+		{Env{"FILELOFT_HOOKS_URL=http://h/"}, ""},
+		{Env{"FILELOFT_HOOKS_EVENTS=finished"}, "FILELOFT_HOOKS_EVENTS is set, but FILELOFT_HOOKS_URL"},
+		{Env{"FILELOFT_HOOKS_SECRET=whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"}, "FILELOFT_HOOKS_SECRET is set, but FILELOFT_HOOKS_URL"},
+		{Env{"FILELOFT_HOOKS_HEADERS=a=b"}, "FILELOFT_HOOKS_HEADERS is set, but FILELOFT_HOOKS_URL"},
+		{Env{"FILELOFT_HOOKS_FORWARD_HEADERS=Cookie"}, "FILELOFT_HOOKS_FORWARD_HEADERS is set, but FILELOFT_HOOKS_URL"},
+		{Env{"FILELOFT_HOOKS_URL=http://h/", "FILELOFT_HOOKS_FORWARD_HEADERS=Cookie"}, "FILELOFT_HOOKS_FORWARD_HEADERS (--hooks-forward-headers) needs"},
+		{Env{"FILELOFT_HOOKS_URL=http://h/", "FILELOFT_HOOKS_FORWARD_HEADERS=Cookie", "FILELOFT_HOOKS_EVENTS=finished,pre-create"}, ""},
 		{Env{"FILELOFT_STORAGE=s3", "FILELOFT_S3_BUCKET=b", "FILELOFT_S3_KMS_KEY=k"}, "FILELOFT_S3_KMS_KEY"},
 		{Env{"FILELOFT_STORAGE=s3", "FILELOFT_S3_BUCKET=b", "FILELOFT_S3_KMS_KEY=k", "FILELOFT_S3_SSE=aws:kms"}, ""},
 		{Env{"FILELOFT_DYNAMODB_ENDPOINT=http://x"}, "FILELOFT_DYNAMODB_ENDPOINT"},
@@ -294,6 +317,14 @@ func TestWarnings(t *testing.T) {
 	tls := Env{"FILELOFT_TLS_CERT=a", "FILELOFT_TLS_KEY=b"}
 	if h2c := "FILELOFT_ENABLE_H2C"; !has(append(tls, h2c+"=1"), h2c) || has(tls, h2c) || has(Env{h2c + "=1"}, h2c) {
 		t.Error("the warning about h2c must come with TLS and only then")
+	}
+	hooks := Env{"FILELOFT_HOOKS_URL=http://hooks.example.com/?geheim", "FILELOFT_HOOKS_SECRET=whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"}
+	if !has(hooks[:1], "HOOKS_SECRET is not set") || has(hooks, "HOOKS_SECRET") || has(nil, "HOOKS_SECRET") {
+		t.Error("the warning about hooks without a signature must come with hooks and only then")
+	}
+	if !has(hooks, "HOOKS_URL is not https") || has(hooks, "geheim") ||
+		has(Env{"FILELOFT_HOOKS_URL=https://hooks.example.com/"}, "not https") || has(Env{"FILELOFT_HOOKS_URL=http://[::1]:80/"}, "not https") {
+		t.Error("the warning about hooks in the clear must come for http to other machines and only then")
 	}
 	if !has(Env{"FILELOFT_STATE=memory"}, "forgotten") {
 		t.Error("memory as state passes in silence")

@@ -36,20 +36,26 @@ type reader struct {
 
 // readers are the types of settings, by the name in the type tag.
 var readers = map[string]reader{
-	"text":     {"some text", func(_ Setting, t string) (any, bool) { return t, true }},
-	"address":  {"HOST:PORT or :PORT, with a port from 0 to 65535", readAddress},
-	"socket":   {"a path of at most 107 bytes", readSocket},
-	"mode":     {"octal permissions such as 0660", readMode},
-	"path":     {"a path that begins with a slash, such as /files/", readPath},
-	"origin":   {"an origin such as https://uploads.example.com, without query or fragment", readOrigin},
-	"switch":   {"true or false (or 1 or 0, yes or no, on or off)", readSwitch},
-	"size":     {"a number of bytes such as 1048576, 10MiB or 10GB", readSize},
-	"count":    {"a whole number", readCount},
-	"duration": {"seconds such as 30, or a duration such as 90s, 10m or 24h", readDuration},
-	"list":     {"a comma-separated list without empty items or spaces inside them", readList},
-	"origins":  {"* or a comma-separated list of origins such as https://app.example.com or https://*.example.com", readOrigins},
-	"choice":   {"", readChoice},
-	"level":    {"trace, debug, info, warn, error or off", readLevel},
+	"text":      {"some text", func(_ Setting, t string) (any, bool) { return t, true }},
+	"address":   {"HOST:PORT or :PORT, with a port from 0 to 65535", readAddress},
+	"socket":    {"a path of at most 107 bytes", readSocket},
+	"mode":      {"octal permissions such as 0660", readMode},
+	"path":      {"a path that begins with a slash, such as /files/", readPath},
+	"origin":    {"an origin such as https://uploads.example.com, without query or fragment", readOrigin},
+	"switch":    {"true or false (or 1 or 0, yes or no, on or off)", readSwitch},
+	"size":      {"a number of bytes such as 1048576, 10MiB or 10GB", readSize},
+	"count":     {"a whole number", readCount},
+	"duration":  {"seconds such as 30, or a duration such as 90s, 10m or 24h", readDuration},
+	"list":      {"a comma-separated list without empty items or spaces inside them", readList},
+	"origins":   {"* or a comma-separated list of origins such as https://app.example.com or https://*.example.com", readOrigins},
+	"choice":    {"", readChoice},
+	"words":     {"", readWords},
+	"endpoint":  {"an http or https URL without a user in it", readEndpoint},
+	"secrets":   {"whsec_ and 24 to 64 random bytes in base64, or a comma-separated list of that", readSecrets},
+	"names":     {"a comma-separated list of names of headers", readHeaderNames},
+	"headers":   {"a comma-separated list of NAME=VALUE, percent-encoded, without headers that belong to the message", readHeaders},
+	"reference": {"a URI reference such as /fileloft or https://uploads.example.com/", readReference},
+	"level":     {"trace, debug, info, warn, error or off", readLevel},
 }
 
 // set parses text into field; name is where the text came from.
@@ -57,6 +63,9 @@ func (s Setting) set(field reflect.Value, name, text string) error {
 	r := readers[s.Type]
 	v, ok := r.read(s, text)
 	if !ok {
+		if s.secret {
+			text = "***"
+		}
 		return &BadValueError{Name: name, Value: text, Accepts: s.accepts()}
 	}
 	if list, isList := v.([]string); isList { // a flag may be given more than once
@@ -73,8 +82,11 @@ func (s Setting) try(name, text string) error {
 
 // accepts says what the setting takes.
 func (s Setting) accepts() string {
-	if s.Type == "choice" {
+	switch s.Type {
+	case "choice":
 		return oneOf(s.choices)
+	case "words":
+		return "a comma-separated list of " + oneOf(s.choices)
 	}
 	text := readers[s.Type].accepts
 	switch {

@@ -35,6 +35,7 @@ func (c Config) Warnings(env Env) []string {
 	if c.EnableH2C && c.TLSCert != "" {
 		list = append(list, Prefix+"ENABLE_H2C has no effect with TLS, which brings HTTP/2 by itself")
 	}
+	list = append(list, c.hookWarnings()...)
 	if c.State == "memory" {
 		list = append(list, Prefix+"STATE is memory: unfinished uploads are forgotten when the server ends")
 	}
