@@ -66,6 +66,9 @@ var allowed = map[string][]string{
 	"internal/load":       {},                   // a load for any tus server: it knows them by HTTP only
 	"internal/e2e":        {},                   // black-box: it knows the server by HTTP only
 	"internal/metrics":    {"tus", "internal/watch", "github.com/prometheus/client_golang/"},
+	"internal/tracing": {
+		"tus", "internal/watch", "github.com/go-logr/logr", "go.opentelemetry.io/otel", "go.opentelemetry.io/otel/",
+	},
 	"internal/watch":      {"tus"},                           // what metrics and traces are told; functions link it
 	"internal/servers":    {"github.com/aws/aws-sdk-go-v2/"}, // real servers: processes and ports, and a client of the one with keys
 
