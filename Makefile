@@ -19,7 +19,7 @@ LDFLAGS   := -s -w -X main.release=$(VERSION)
 HAVE_CC   := $(shell command -v $${CC:-cc} 2>/dev/null)
 GOFILES    = $(shell git ls-files --cached --others --exclude-standard '*.go')
 
-.PHONY: help check fmt fmt-check tidy vet lint arch unit test test-race test-all clients bench bench-peer bench-peer-s3 fuzz build package gcf-source lambda-bootstrap lambda-local docs cost vuln tools servers clean
+.PHONY: help check fmt fmt-check tidy vet lint arch unit test test-race test-all clients bench bench-peer bench-peer-s3 fuzz build server docker-build image FORCE package gcf-source lambda-bootstrap lambda-local docs cost vuln tools servers clean
 
 help: ## Print what there is to make
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -125,6 +125,35 @@ build: ## Build the binaries into bin/ and print their sizes
 		CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o "bin/$$name" "./$$dir"; \
 		printf '%-20s %6.1f MiB\n' "bin/$$name" "$$(wc -c <"bin/$$name" | awk '{ print $$1 / 1048576 }')"; \
 	done
+
+# One backend's server, or all of them in one: build tags say what is linked.
+BACKEND     ?= all
+SERVER_ARCH ?= amd64
+SERVER      ?= dist/server-$(BACKEND)-$(SERVER_ARCH)
+server: ## Build the server for one backend: BACKEND=s3 SERVER_ARCH=arm64
+	@mkdir -p "$$(dirname "$(SERVER)")"
+	@CGO_ENABLED=0 GOOS=linux GOARCH=$(SERVER_ARCH) $(GO) build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)' \
+		$(if $(filter all,$(BACKEND)),,-tags backend_$(BACKEND)) -o "$(SERVER)" ./cmd/fileloft
+
+# The two ways to an image. The first needs a container engine.
+BACKENDS := fs s3 gcs azure all
+docker-build: docker-build-all ## Build the container images with docker: docker-build-fs, -s3, -gcs, -azure, -all
+docker-build-%: FORCE
+	$(call known,$*)
+	docker build --build-arg BACKEND=$* --build-arg STORAGE=$(filter-out all,$*) --build-arg VERSION=$(VERSION) \
+		-t fileloft:$(if $(filter all,$*),latest,$*) .
+
+image: image-all ## Build the container images without an engine: image-fs, -s3, -gcs, -azure, -all (SERVER_ARCH=arm64)
+image-%: FORCE bin/image
+	$(call known,$*)
+	@$(MAKE) --no-print-directory server BACKEND=$*
+	@bin/image -backend $* -arch $(SERVER_ARCH) -version $(VERSION) dist/image-$*-$(SERVER_ARCH).tar dist/server-$*-$(SERVER_ARCH)
+
+known = $(if $(filter $1,$(BACKENDS)),,$(error $1 is no backend; there are $(BACKENDS)))
+FORCE:
+
+bin/image: tools/image/main.go tools/image/go.mod tools/image/go.sum
+	@CGO_ENABLED=0 $(GO) -C tools/image build -trimpath -o "$(CURDIR)/$@" .
 
 # The function for AWS: one program for every door and for the schedule. arm64 and amd64, as Go names them.
 package: ## Build dist/lambda-arm64.zip and dist/lambda-amd64.zip for AWS, and print their sizes

@@ -61,6 +61,7 @@ var allowed = map[string][]string{
 	"internal/lambdatest": {},                   // the Lambda binary behind those doors: tests alone
 	"internal/gcfzip":     {},                   // packs the functions' sources for Google
 	"internal/lambdazip":  {},                   // packs the function for AWS
+	"internal/images":     {},                   // builds the container images and looks into them: tests alone
 	"internal/ledger":     {},                   // counts billed calls on the wire, for tests
 	"internal/listen":     {},                   // sockets and certificates
 	"internal/load":       {},                   // a load for any tus server: it knows them by HTTP only
