@@ -79,8 +79,8 @@ func (w *world) fight(l *life, body []byte) {
 			if _, ok := l.commit(w.s, lease, next, piece[:rec.N], 0); ok && err != nil {
 				w.fail("append under the newest epoch: %w", err)
 			}
-			time.Sleep(time.Duration(w.rng.Int64N(int64(w.cfg.Pause)))) // let others win too
 		}
+		time.Sleep(time.Duration(w.rng.Int64N(int64(w.cfg.Pause)))) // let others win too
 	}
 }
 
