@@ -50,20 +50,20 @@ func suite(t *testing.T, o Options, c storetest.Config, change func(*Store)) {
 		c.PartSize = 1000
 	}
 	c.MaxHeap = -1 // see TestMemoryIsBound
-	c.Pause = 40 * time.Millisecond
+	c.Pause = 250 * time.Millisecond
 	c.Pieces = func(s tus.Storage, u tus.Upload) []string { return left(t, s.(*Store), u) }
 	storetest.Run(t, c)
 }
 
 func TestStore(t *testing.T) {
 	connection(t)
-	suite(t, Options{}, storetest.Config{Seeds: 300}, func(*Store) {})
+	suite(t, Options{}, storetest.Config{Seeds: 200}, func(*Store) {})
 }
 
 // Stages that are full after two blocks, so that nearly every upload is bound and joined.
 func TestSmallStages(t *testing.T) {
 	connection(t)
-	suite(t, Options{Prefix: "in/", AccessTier: "Cool"}, storetest.Config{Seeds: 150}, func(s *Store) {
+	suite(t, Options{Prefix: "in/", AccessTier: "Cool"}, storetest.Config{Seeds: 80}, func(s *Store) {
 		s.full, s.span = 2, 700
 		three := int32(3)
 		s.page = &three
