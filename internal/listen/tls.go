@@ -30,14 +30,17 @@ func NewCertificate(chain, key string, log *slog.Logger) (*Certificate, error) {
 	return c, nil
 }
 
-// Listener puts TLS, of version min or newer, in front of ln. It offers HTTP/2 and HTTP/1.1.
-func (c *Certificate) Listener(ln net.Listener, min uint16) net.Listener {
-	return tls.NewListener(ln, &tls.Config{MinVersion: min, NextProtos: []string{"h2", "http/1.1"}, GetCertificate: c.get})
+// Listener puts TLS, of version oldest or newer, in front of ln. It offers HTTP/2 and HTTP/1.1.
+func (c *Certificate) Listener(ln net.Listener, oldest uint16) net.Listener {
+	return tls.NewListener(ln, &tls.Config{MinVersion: oldest, NextProtos: []string{"h2", "http/1.1"}, GetCertificate: c.get})
 }
 
 // get is asked in each handshake. Where the files have changed since they were read, they are read again: connections that exist go on
 // with what they have. Files that cannot be used are logged, once, and the certificate before them stays: they may be half written, and
 // no certificate would be worse than an old one.
+//
+// Not guaranteed: that two changes within one tick of the file system's clock, a few milliseconds, which keep size and inode, are
+// told apart.
 func (c *Certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
