@@ -65,15 +65,15 @@ var allowed = map[string][]string{
 	"internal/ledger": { // counts billed calls on the wire, for tests
 		"cloud.google.com/go/firestore/apiv1/firestorepb", "google.golang.org/protobuf/proto",
 	},
-	"internal/listen":     {},                   // sockets and certificates
-	"internal/load":       {},                   // a load for any tus server: it knows them by HTTP only
-	"internal/e2e":        {},                   // black-box: it knows the server by HTTP only
-	"internal/metrics":    {"tus", "internal/watch", "github.com/prometheus/client_golang/"},
+	"internal/listen":  {}, // sockets and certificates
+	"internal/load":    {}, // a load for any tus server: it knows them by HTTP only
+	"internal/e2e":     {}, // black-box: it knows the server by HTTP only
+	"internal/metrics": {"tus", "internal/watch", "github.com/prometheus/client_golang/"},
 	"internal/tracing": {
 		"tus", "internal/watch", "github.com/go-logr/logr", "go.opentelemetry.io/otel", "go.opentelemetry.io/otel/",
 	},
-	"internal/watch":      {"tus"},                           // what metrics and traces are told; functions link it
-	"internal/servers":    {"github.com/aws/aws-sdk-go-v2/"}, // real servers: processes and ports, and a client of the one with keys
+	"internal/watch":   {"tus"},                           // what metrics and traces are told; functions link it
+	"internal/servers": {"github.com/aws/aws-sdk-go-v2/"}, // real servers: processes and ports, and a client of the one with keys
 
 	"internal/app/gcpbackend": {
 		"internal/app", "state/firestorestate", "storage/gcsstore", "cloud.google.com/go/firestore", "cloud.google.com/go/firestore/apiv1/admin",
