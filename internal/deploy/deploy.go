@@ -1,4 +1,4 @@
-// Package deploy reads what is deployed on AWS out of template.yaml and infra/terraform/aws, so that tests can hold the two
+// Package deploy reads what is deployed out of template.yaml and the modules in infra/terraform, so that tests can hold them
 // to each other and to the code. It goes by the layout of those files, which are this project's own, and fails where it does
 // not find what it looks for; whether they are valid is for cfn-lint and terraform to say.
 package deploy
