@@ -3,11 +3,56 @@ package ledger
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"strconv"
 	"strings"
 )
+
+// indexWrites are write units of the table's index. The clock has a part in them, so they are counted apart.
+const indexWrites = "DynamoDB on demand, writes of the index"
+
+// DynamoDB returns a proxy for the DynamoDB server at a URL.
+func (l *Ledger) DynamoDB(target string) (http.Handler, error) {
+	p, err := proxy(target)
+	if err != nil {
+		return nil, err
+	}
+	p.ModifyResponse = func(resp *http.Response) error {
+		op := dynamoOperation(resp.Request)
+		body, err := io.ReadAll(resp.Body)
+		if err != nil {
+			return err
+		}
+		resp.Body = io.NopCloser(bytes.NewReader(body))
+		table, index := 0.0, 0.0
+		if items[op] {
+			if table, index, err = units(body, resp.StatusCode); err != nil {
+				return fmt.Errorf("ledger: the answer to %s: %w", op, err)
+			}
+		}
+		l.enter(func(b *Bill) {
+			b.called("dynamodb", op, "dynamodb:"+op)
+			if reads[op] {
+				b.Units[read.name] += table + index
+				return
+			}
+			b.Units[write.name] += table
+			b.Units[indexWrites] += index
+		})
+		return nil
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if items[dynamoOperation(r)] {
+			if err := askForUnits(r); err != nil {
+				http.Error(w, err.Error(), http.StatusBadGateway)
+				return
+			}
+		}
+		p.ServeHTTP(w, r)
+	}), nil
+}
 
 // dynamoOperation returns the operation's name: of DynamoDB_20120810.UpdateItem what is behind the dot.
 func dynamoOperation(r *http.Request) string {

@@ -1,7 +1,6 @@
 package ledger
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -11,19 +10,12 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/aws/aws-sdk-go-v2/credentials"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-
-	"github.com/fileloft/fileloft/internal/lambdagate"
 	"github.com/fileloft/fileloft/internal/servers"
-	"github.com/fileloft/fileloft/state/dynamostate"
 )
 
 const (
-	root     = "../.."
-	bucket   = "uploads"
-	table    = "records"
-	memoryMB = 512
+	root   = "../.."
+	bucket = "uploads"
 )
 
 var bin string // where the binaries are built
@@ -36,107 +28,98 @@ func TestMain(m *testing.M) {
 	}
 	bin = dir
 	code := m.Run()
+	if emulator.process != nil {
+		emulator.process.Stop()
+	}
 	_ = os.RemoveAll(dir)
 	os.Exit(code)
 }
+
+var programs sync.Map // what builds each, once
 
 // program builds one of this module's programs.
 func program(t *testing.T, dir string) string {
 	t.Helper()
 	out := filepath.Join(bin, filepath.Base(dir))
-	cmd := exec.Command("go", "-C", root, "build", "-trimpath", "-tags", "lambda.norpc", "-o", out, "./"+dir)
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if b, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("build %s: %v\n%s", dir, err, b)
+	build, _ := programs.LoadOrStore(dir, sync.OnceValue(func() error {
+		cmd := exec.Command("go", "-C", root, "build", "-trimpath", "-tags", "lambda.norpc", "-o", out, "./"+dir)
+		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+		if b, err := cmd.CombinedOutput(); err != nil {
+			return fmt.Errorf("build %s: %w\n%s", dir, err, b)
+		}
+		return nil
+	}))
+	if err := build.(func() error)(); err != nil {
+		t.Fatal(err)
 	}
 	return out
 }
 
-// A cloud is an S3 server with a bucket and a DynamoDB server with a table.
-type cloud struct {
-	s3       *servers.S3Server
-	dynamoDB string
+// A process is a server that runs, and can be killed and started again.
+type process struct {
+	t     *testing.T
+	addr  string
+	cmd   func() *exec.Cmd
+	mu    sync.Mutex
+	stop  func()
+	ended <-chan struct{}
 }
 
-func newCloud(t *testing.T) *cloud {
+// run starts a server, with its settings alone, and waits until it listens.
+func run(t *testing.T, binary string, env ...string) *process {
 	t.Helper()
-	if testing.Short() {
-		t.Skip("real servers do not run under -short")
+	log, home := &output{}, t.TempDir()
+	p := &process{t: t, addr: freeAddr(t)}
+	p.cmd = func() *exec.Cmd {
+		cmd := exec.Command(binary)
+		cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + home, "FILELOFT_BIND=" + p.addr}, env...)
+		cmd.Stdout, cmd.Stderr = log, log
+		return cmd
 	}
-	c := &cloud{servers.S3(t), servers.DynamoDB(t)}
-	c.s3.Bucket(t, bucket)
-	if err := dynamostate.CreateTable(t.Context(), c.database(), table); err != nil {
-		t.Fatal(err)
-	}
-	return c
-}
-
-// database returns a client that no ledger sees.
-func (c *cloud) database() *dynamodb.Client {
-	return dynamodb.New(dynamodb.Options{
-		Region: "us-east-1", BaseEndpoint: &c.dynamoDB, Credentials: credentials.NewStaticCredentialsProvider("x", "x", ""),
-	})
-}
-
-// behind returns the settings of a server that reaches the cloud through a ledger's proxies.
-func (c *cloud) behind(t *testing.T, l *Ledger) []string {
-	t.Helper()
-	front := func(h http.Handler, err error) string {
-		if err != nil {
-			t.Fatal(err)
-		}
-		srv := httptest.NewServer(h)
-		t.Cleanup(srv.Close)
-		return srv.URL
-	}
-	return []string{
-		"AWS_ACCESS_KEY_ID=" + c.s3.Access, "AWS_SECRET_ACCESS_KEY=" + c.s3.Secret,
-		"FILELOFT_STORAGE=s3", "FILELOFT_S3_BUCKET=" + bucket, "FILELOFT_S3_ENDPOINT=" + front(l.S3(c.s3.URL)),
-		"FILELOFT_S3_FORCE_PATH_STYLE=true", "FILELOFT_S3_REGION=us-east-1",
-		"FILELOFT_STATE=dynamodb", "FILELOFT_DYNAMODB_TABLE=" + table, "FILELOFT_DYNAMODB_ENDPOINT=" + front(l.DynamoDB(c.dynamoDB)),
-		"FILELOFT_LOG_LEVEL=warn",
-	}
-}
-
-// function runs the Lambda binary with one instance and a ledger of its own.
-func (c *cloud) function(t *testing.T, l *Ledger, binary string, settings ...string) *lambdagate.Function {
-	t.Helper()
-	log := &output{}
-	f := lambdagate.New(binary, &lambdagate.Options{
-		Env: append(c.behind(t, l), settings...), MaxInstances: 1, MemoryMB: memoryMB, Log: log,
-		Invoked: func(i lambdagate.Invocation) { l.Invoked(i.Duration, memoryMB) },
-	})
+	p.start()
 	t.Cleanup(func() {
-		f.Close()
-		if t.Failed() {
-			t.Logf("the function's log:\n%s", log)
-		}
-	})
-	return f
-}
-
-// serve runs the standalone server and returns its collection's URL.
-func serve(t *testing.T, binary string, env ...string) string {
-	t.Helper()
-	log := &output{}
-	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
-	addr := freeAddr(t)
-	cmd := exec.CommandContext(ctx, binary)
-	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir(), "FILELOFT_BIND=" + addr}, env...)
-	cmd.Stdout, cmd.Stderr = log, log
-	ended, err := servers.Start(cmd)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		stop()
-		<-ended
+		p.kill()
 		if t.Failed() {
 			t.Logf("the server's log:\n%s", log)
 		}
 	})
-	waitFor(t, addr)
-	return "http://" + addr + "/files/"
+	return p
+}
+
+func (p *process) start() {
+	p.t.Helper()
+	cmd := p.cmd()
+	ended, err := servers.Start(cmd)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	p.mu.Lock()
+	p.stop, p.ended = func() { _ = cmd.Process.Kill() }, ended
+	p.mu.Unlock()
+	waitFor(p.t, p.addr)
+}
+
+// kill ends the process by SIGKILL.
+func (p *process) kill() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.stop()
+	<-p.ended
+}
+
+// front serves a ledger's proxy. HTTP/2 without TLS is allowed too.
+func front(t *testing.T, h http.Handler, err error) *httptest.Server {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+	srv := httptest.NewUnstartedServer(h)
+	srv.Config.Protocols = new(http.Protocols)
+	srv.Config.Protocols.SetHTTP1(true)
+	srv.Config.Protocols.SetUnencryptedHTTP2(true)
+	srv.Start()
+	t.Cleanup(srv.Close)
+	return srv
 }
 
 // output keeps what a process prints.

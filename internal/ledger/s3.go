@@ -5,38 +5,52 @@ import (
 	"strings"
 )
 
-// A class is what S3's price list tells apart.
-type class int
+// S3 returns a proxy for the S3 server at a URL. Clients name the bucket in the path. What they signed stays as it is, the Host too.
+func (l *Ledger) S3(target string) (http.Handler, error) {
+	p, err := proxy(target)
+	if err != nil {
+		return nil, err
+	}
+	p.ModifyResponse = func(resp *http.Response) error {
+		op := s3Operation(resp.Request)
+		l.enter(func(b *Bill) {
+			b.called("s3", op, s3Actions(op, resp.Request, resp.StatusCode)...)
+			b.Units[calls[op].unit]++
+		})
+		return nil
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		l.before(s3Operation(r))
+		p.ServeHTTP(w, r)
+	}), nil
+}
 
-const (
-	putClass class = iota // "PUT, COPY, POST, LIST requests"
-	getClass              // "GET, SELECT, and all other requests"
-	free                  // DELETE, and the abort of an upload, which is one
-)
+// s3Free is DELETE, and the abort of an upload, which is one.
+const s3Free = "S3, deletions and aborts"
 
-// A call is one kind of request to S3: its class, and what a policy must allow for it, by "Required permissions for Amazon S3
-// API operations" in the user guide.
+// A call is one kind of request: what it is billed as, and what a policy must allow for it.
 type call struct {
-	class   class
+	unit    string
 	actions []string
 }
 
+// calls are those of S3, with the permissions of "Required permissions for Amazon S3 API operations" in the user guide.
 var calls = map[string]call{
-	"PutObject":               {putClass, []string{"s3:PutObject"}},
-	"CreateMultipartUpload":   {putClass, []string{"s3:PutObject"}},
-	"UploadPart":              {putClass, []string{"s3:PutObject"}},
-	"UploadPartCopy":          {putClass, []string{"s3:GetObject", "s3:PutObject"}},
-	"CompleteMultipartUpload": {putClass, []string{"s3:PutObject"}},
-	"CopyObject":              {putClass, []string{"s3:GetObject", "s3:PutObject"}},
-	"ListObjectsV2":           {putClass, []string{"s3:ListBucket"}},
-	"ListParts":               {putClass, []string{"s3:ListMultipartUploadParts"}},
-	"ListMultipartUploads":    {putClass, []string{"s3:ListBucketMultipartUploads"}},
-	"GetObject":               {getClass, []string{"s3:GetObject"}},
-	"HeadObject":              {getClass, []string{"s3:GetObject"}},
-	"HeadBucket":              {getClass, []string{"s3:ListBucket"}},
-	"DeleteObject":            {free, []string{"s3:DeleteObject"}},
-	"DeleteObjects":           {free, []string{"s3:DeleteObject"}},
-	"AbortMultipartUpload":    {free, []string{"s3:AbortMultipartUpload"}},
+	"PutObject":               {s3Put.name, []string{"s3:PutObject"}},
+	"CreateMultipartUpload":   {s3Put.name, []string{"s3:PutObject"}},
+	"UploadPart":              {s3Put.name, []string{"s3:PutObject"}},
+	"UploadPartCopy":          {s3Put.name, []string{"s3:GetObject", "s3:PutObject"}},
+	"CompleteMultipartUpload": {s3Put.name, []string{"s3:PutObject"}},
+	"CopyObject":              {s3Put.name, []string{"s3:GetObject", "s3:PutObject"}},
+	"ListObjectsV2":           {s3Put.name, []string{"s3:ListBucket"}},
+	"ListParts":               {s3Put.name, []string{"s3:ListMultipartUploadParts"}},
+	"ListMultipartUploads":    {s3Put.name, []string{"s3:ListBucketMultipartUploads"}},
+	"GetObject":               {s3Get.name, []string{"s3:GetObject"}},
+	"HeadObject":              {s3Get.name, []string{"s3:GetObject"}},
+	"HeadBucket":              {s3Get.name, []string{"s3:ListBucket"}},
+	"DeleteObject":            {s3Free, []string{"s3:DeleteObject"}},
+	"DeleteObjects":           {s3Free, []string{"s3:DeleteObject"}},
+	"AbortMultipartUpload":    {s3Free, []string{"s3:AbortMultipartUpload"}},
 }
 
 // s3Operation names the operation that a request with the bucket in its path asks for.

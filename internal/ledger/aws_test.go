@@ -80,15 +80,15 @@ func TestUnitsAreBySize(t *testing.T) {
 		if err := put(t.Context(), tt.size, tt.condition); (err != nil) != (tt.condition != nil) {
 			t.Fatal(err)
 		}
-		if b := l.Take(); b.WriteUnits != tt.want || b.DynamoDB["PutItem"] != 1 {
-			t.Errorf("%s: %v units in %v, want %v", tt.name, b.WriteUnits, b.DynamoDB, tt.want)
+		if b := l.Take(); b.Units[write.name] != tt.want || b.Calls["dynamodb"]["PutItem"] != 1 {
+			t.Errorf("%s: %v units in %v, want %v", tt.name, b.Units[write.name], b.Calls["dynamodb"], tt.want)
 		}
 	}
 	_, err = db.GetItem(t.Context(), &dynamodb.GetItemInput{
 		TableName: aws.String(table), ConsistentRead: aws.Bool(true), Key: map[string]types.AttributeValue{"i": &types.AttributeValueMemberS{Value: "id"}},
 	})
-	if b := l.Take(); err != nil || b.ReadUnits != 1 || b.WriteUnits != 0 {
-		t.Errorf("a read: %v and %v units, %v", b.ReadUnits, b.WriteUnits, err)
+	if b := l.Take(); err != nil || b.Units[read.name] != 1 || b.Units[write.name] != 0 {
+		t.Errorf("a read: %v and %v units, %v", b.Units[read.name], b.Units[write.name], err)
 	}
 }
 

@@ -1,14 +1,12 @@
 package ledger
 
 import (
-	"bytes"
 	"encoding/json"
 	"io/fs"
 	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"path"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -26,63 +24,20 @@ import (
 	"github.com/fileloft/fileloft/tus"
 )
 
-// A life leads uploads through all that the two functions do, each function behind a ledger of its own.
-type life struct {
-	t        *testing.T
-	endpoint *lambdagate.Function
-	url      string
-	wire     *Ledger
-	kill     string // the call to S3 at which the function is killed next, instead of being answered
-}
-
-// before kills the function when it makes the call that is waited for.
-func (f *life) before(op string) {
-	if op != f.kill {
-		return
-	}
-	f.kill = ""
-	for _, i := range f.endpoint.Instances() {
-		f.endpoint.Kill(i.PID)
-	}
-	panic(http.ErrAbortHandler) // the call does not arrive
-}
-
-// upload creates an upload and sends it in bodies of at most 4 MiB.
-func (f *life) upload(size, sent int, headers ...string) string {
-	f.t.Helper()
-	url := create(f.t, f.url, append([]string{"Upload-Length", strconv.Itoa(size)}, headers...)...)
-	f.send(url, 0, sent)
-	return url
-}
-
-func (f *life) send(url string, from, to int) {
-	f.t.Helper()
-	for off := from; off < to; off += 4 * mib {
-		want(f.t, patch(f.t, url, off, bytes.Repeat([]byte{'x'}, min(4*mib, to-off))), http.StatusNoContent)
-	}
-}
-
-func (f *life) do(method, url string, status int) *http.Response {
-	f.t.Helper()
-	resp := send(f.t, method, url, nil)
-	want(f.t, resp, status)
-	return resp
-}
-
 // download follows the signed link of a finished upload: the store asks what the signer may do.
-func (f *life) download(url string) {
+func download(f *life, url string) {
 	f.t.Helper()
 	if resp := f.do(http.MethodGet, url, http.StatusOK); resp.Request.URL.String() == url {
 		f.t.Errorf("GET %s is no redirect to the store", url)
 	}
 }
 
-// requests is what clients do, with small uploads and large ones.
-func (f *life) requests() {
+// requests are what clients send, with small uploads and large ones.
+func requests(f *life) {
 	small, large := f.upload(10, 10), f.upload(12*mib, 12*mib)
 	for _, url := range []string{small, large} {
 		f.do(http.MethodHead, url, http.StatusOK)
-		f.download(url)
+		download(f, url)
 		f.do(http.MethodDelete, url, http.StatusNoContent)
 		f.do(http.MethodHead, url, http.StatusNotFound)
 	}
@@ -90,32 +45,8 @@ func (f *life) requests() {
 
 	a, b := f.upload(6*mib, 6*mib, "Upload-Concat", "partial"), f.upload(7*mib, 7*mib, "Upload-Concat", "partial")
 	final := create(f.t, f.url, "Upload-Concat", "final;"+a+" "+b)
-	f.download(final)
+	download(f, final)
 	f.do(http.MethodDelete, final, http.StatusNoContent)
-}
-
-// killed has the function die in two PATCHes. The client goes on after one of them; of the other upload all is there but the
-// object, and its id is returned.
-func (f *life) killed() (sealed string) {
-	url := f.upload(12*mib, 4*mib)
-	f.kill = "UploadPart"
-	if resp := patch(f.t, url, 4*mib, make([]byte, 4*mib)); resp.StatusCode < 500 {
-		f.t.Errorf("a killed function answered %s", resp.Status)
-	}
-	time.Sleep(lease)
-	resp := f.do(http.MethodHead, url, http.StatusOK)
-	if off := resp.Header.Get("Upload-Offset"); off != strconv.Itoa(4*mib) {
-		f.t.Fatalf("the offset is %s", off)
-	}
-	f.send(url, 4*mib, 12*mib)
-	f.download(url)
-
-	url = f.upload(12*mib, 8*mib)
-	f.kill = "CompleteMultipartUpload"
-	if resp := patch(f.t, url, 8*mib, make([]byte, 4*mib)); resp.StatusCode < 500 {
-		f.t.Errorf("a killed function answered %s", resp.Status)
-	}
-	return path.Base(url)
 }
 
 // passGrace makes a record due that a sweep would leave to its holder for a minute more. The attributes are those of
@@ -135,33 +66,34 @@ func passGrace(t *testing.T, c *cloud, id string) {
 	}
 }
 
-const (
-	lease      = time.Second
-	expiration = 3 * time.Second
-)
-
 // What the two functions call, in a life that has all of it, is what the two templates allow: nothing is missing, and nothing is
 // allowed that is not used. S3 answers 403 instead of 404 for what is not there to those who may not list the bucket;
 // the driver would take that for a failure of the store, so each such 404 counts as a use of s3:ListBucket.
 func TestThePoliciesAllowWhatIsCalled(t *testing.T) {
 	c, binary := newCloud(t), program(t, "functions/lambda")
-	f := &life{t: t, wire: New()}
+	f := &life{t: t, wire: New(), revive: func() {}} // the gate starts another one
 	f.wire.Before = f.before
 	settings := []string{
 		"FILELOFT_ENABLE_EXPIRATION=true", "FILELOFT_EXPIRATION_TTL=" + expiration.String(), "FILELOFT_LEASE_TTL=" + lease.String(),
 		"FILELOFT_ENABLE_DOWNLOAD=true", "FILELOFT_ENABLE_CONCATENATION=true",
 	}
-	f.endpoint = c.function(t, f.wire, binary, settings...)
-	srv := httptest.NewServer(lambdagate.HTTPAPI(f.endpoint, nil))
+	endpoint := c.function(t, f.wire, binary, settings...)
+	f.die = func() {
+		for _, i := range endpoint.Instances() {
+			endpoint.Kill(i.PID)
+		}
+	}
+	srv := httptest.NewServer(lambdagate.HTTPAPI(endpoint, nil))
 	defer srv.Close()
 	f.url = srv.URL + "/files/"
 
-	f.requests()
-	sealed := f.killed()
+	requests(f)
+	done, sealed := f.killed("UploadPart", "CompleteMultipartUpload")
+	download(f, done)
 	f.upload(20*mib, 12*mib) // expires, with a session and a tail
 	f.upload(10, 5)          // expires, small
 	time.Sleep(expiration + lease)
-	passGrace(t, c, sealed)
+	passGrace(t, c, idOf(sealed))
 
 	swept := New()
 	sweeper := c.function(t, swept, binary, settings...)
@@ -173,8 +105,8 @@ func TestThePoliciesAllowWhatIsCalled(t *testing.T) {
 	due := swept.Take()
 	sweep(t, sweeper)
 	old := swept.Take()
-	if old.S3["DeleteObject"] == 0 {
-		t.Errorf("the sweep removed no old piece: %v", old.S3)
+	if old.Calls["s3"]["DeleteObject"] == 0 {
+		t.Errorf("the sweep removed no old piece: %v", old.Calls)
 	}
 	compare(t, map[string]Bill{"endpoint": f.wire.Take(), "sweeper": sum(due, old)})
 }
