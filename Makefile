@@ -184,7 +184,7 @@ lambda-bootstrap:
 docs: ## Write the settings table into README.md
 	$(GO) test ./internal/app -run '^TestTheREADMEHasTheSettings$$' -count 1 -update
 
-cost: servers ## Count what a GiB costs on AWS, and write the tables into docs/cost.md
+cost: servers ## Count what a GiB costs, and write the tables into docs/cost.md
 	$(GO) test ./internal/ledger -count 1 -update
 
 vuln: $(TOOLS)/govulncheck ## Look for known vulnerabilities (asks the Go vulnerability database)
