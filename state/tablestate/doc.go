@@ -47,7 +47,7 @@
 //
 // # Cost
 //
-// In requests, which is what Azure bills.
+// In requests. A transaction is counted as one; whether Azure bills it as one was not checked against a bill.
 //
 //	Create      1 write
 //	Load        1 read
@@ -66,7 +66,8 @@
 //
 // All of it on Azurite 3.37.0, and nothing on a storage account. Azurite takes transactions over several partitions, which Azure
 // refuses: the index is in the partition of its record by construction. Its queries read the whole table, so that it says nothing
-// about their speed. Throttling, timeouts and refusals were injected below the client library.
+// about their speed. Throttling, timeouts and refusals were injected below the client library. Cosmos DB, which speaks the same
+// protocol, was not tried.
 //
 // docs/decisions/0016-table.md has the entity, the index, and why they are so.
 package tablestate
