@@ -1,7 +1,6 @@
 package tus
 
 import (
-	"net/http"
 	"net/url"
 	"strings"
 )
@@ -29,51 +28,6 @@ func (x *exchange) origin() string {
 		scheme, host, prefix = forwarded(x.r.Header, scheme, host)
 	}
 	return scheme + "://" + host + prefix
-}
-
-// forwarded reads what a proxy says about the request that it got: Forwarded (RFC 7239) first, then the older
-// X-Forwarded headers. Of a list the first entry counts: the proxy nearest to the client. What does not look like a
-// scheme, host or path is passed over.
-func forwarded(hd http.Header, scheme, host string) (string, string, string) {
-	proto := first(hd.Get("X-Forwarded-Proto"))
-	if h := first(hd.Get("X-Forwarded-Host")); validHost(h) {
-		host = h
-	}
-	if p := first(hd.Get("X-Forwarded-Port")); p != "" && strings.Trim(p, "0123456789") == "" && !strings.Contains(host, ":") {
-		if !(p == "80" && proto == "http" || p == "443" && proto == "https") {
-			host += ":" + p
-		}
-	}
-	for pair := range strings.SplitSeq(first(hd.Get("Forwarded")), ";") {
-		k, v, _ := strings.Cut(strings.TrimSpace(pair), "=")
-		v = strings.Trim(v, `"`)
-		switch strings.ToLower(k) {
-		case "proto":
-			proto = v
-		case "host":
-			if validHost(v) {
-				host = v
-			}
-		}
-	}
-	if proto == "http" || proto == "https" {
-		scheme = proto
-	}
-	prefix := strings.TrimSuffix(first(hd.Get("X-Forwarded-Prefix")), "/")
-	if u, err := url.Parse(prefix); err != nil || !strings.HasPrefix(prefix, "/") || strings.HasPrefix(prefix, "//") || u.Path != prefix {
-		prefix = ""
-	}
-	return scheme, host, prefix
-}
-
-func first(list string) string {
-	v, _, _ := strings.Cut(list, ",")
-	return strings.TrimSpace(v)
-}
-
-func validHost(s string) bool {
-	u, err := url.Parse("http://" + s + "/")
-	return s != "" && err == nil && u.Host == s && u.User == nil
 }
 
 // parseConcat reads Upload-Concat: "partial", or "final;" and the URLs of the parts, separated by spaces.

@@ -85,26 +85,52 @@ func testCR1BaseURL(t *testing.T, x *suite) {
 	}
 }
 
+// proxied has every form in which a trusted proxy may say where the client reached it.
+var proxied = []struct {
+	want    string
+	headers []string
+}{
+	{"https://up.example/files/", []string{"X-Forwarded-Proto", "https", "X-Forwarded-Host", "up.example"}},
+	{"https://up.example/files/", []string{"X-Forwarded-Proto", "HTTPS", "X-Forwarded-Host", "up.example"}},
+	{"https://up.example:8443/files/", []string{"X-Forwarded-Proto", "https", "X-Forwarded-Host", "up.example:8443"}},
+	{"https://up.example:8443/files/", []string{"X-Forwarded-Proto", "https", "X-Forwarded-Host", "up.example", "X-Forwarded-Port", "8443"}},
+	{"https://up.example:8443/files/", []string{"X-Forwarded-Proto", "https", "X-Forwarded-Host", "up.example:8443", "X-Forwarded-Port", "443"}},
+	{"https://up.example/files/", []string{"X-Forwarded-Proto", "https", "X-Forwarded-Host", "up.example", "X-Forwarded-Port", "443"}},
+	{"http://up.example/files/", []string{"X-Forwarded-Host", "up.example", "X-Forwarded-Port", "80"}},
+	{"https://up.example:80/files/", []string{"X-Forwarded-Proto", "https", "X-Forwarded-Host", "up.example", "X-Forwarded-Port", "80"}},
+	{"http://up.example/files/", []string{"X-Forwarded-Host", "up.example", "X-Forwarded-Port", "65536"}},
+	{"https://up.example:8443/files/", []string{"X-Forwarded-Proto", "https", "X-Forwarded-Host", "up.example", "X-Forwarded-Port", "8443, 80"}},
+	{"https://[2001:db8::1]/files/", []string{"X-Forwarded-Proto", "https", "X-Forwarded-Host", "[2001:db8::1]", "X-Forwarded-Port", "443"}},
+	{"https://[2001:db8::1]:8443/files/", []string{"X-Forwarded-Proto", "https", "X-Forwarded-Host", "[2001:db8::1]", "X-Forwarded-Port", "8443"}},
+	{"https://[2001:db8::1]:8443/files/", []string{"X-Forwarded-Proto", "https", "X-Forwarded-Host", "[2001:db8::1]:8443", "X-Forwarded-Port", "443"}},
+	{"https://up.example/pre/files/", []string{"X-Forwarded-Proto", "https", "X-Forwarded-Host", "up.example", "X-Forwarded-Prefix", "/pre"}},
+	{"https://up.example/pre/two/files/", []string{"X-Forwarded-Proto", "https", "X-Forwarded-Host", "up.example", "X-Forwarded-Prefix", "/pre/two/"}},
+	{"https://up.example/files/", []string{"X-Forwarded-Proto", "https, http", "X-Forwarded-Host", "up.example, inner.example"}},
+
+	{"https://up.example/files/", []string{"Forwarded", "for=192.0.2.1;host=up.example;proto=https"}},
+	{"https://up.example:8443/files/", []string{"Forwarded", `proto=https; Host="up.example:8443"`}},
+	{"https://up.example:8443/files/", []string{"Forwarded", `PROTO="https";HOST=up.example:8443`}},
+	{"https://up.example/files/", []string{"Forwarded", "host=up.example;proto=https, host=inner.example;proto=http"}},
+	{"https://up.example/files/", []string{"Forwarded", `for="[2001:db8:cafe::17]:4711";host=up.example;proto=https;by=203.0.113.43`}},
+	{"https://[2001:db8::1]:8443/files/", []string{"Forwarded", `host="[2001:db8::1]:8443";proto=https`}},
+	{"https://up.example/files/", []string{"Forwarded", `for="_a,b;host=evil.example";host=up.example;proto=https , for=10.0.0.1`}},
+	{"https://up.example/files/", []string{"Forwarded", `for="\"host=evil.example";host="up.e\xample";proto=https`}},
+	{"https://up.example/pre/files/", []string{"Forwarded", "host=up.example;proto=https", "X-Forwarded-Prefix", "/pre"}},
+	{ // both: the standard's goes first, for what it says
+		"https://up.example/files/",
+		[]string{"Forwarded", "host=up.example;proto=https", "X-Forwarded-Host", "old.example", "X-Forwarded-Proto", "http", "X-Forwarded-Port", "81"},
+	},
+	{"https://up.example/files/", []string{"Forwarded", "for=192.0.2.1;host=up.example", "X-Forwarded-Proto", "https", "X-Forwarded-Port", "443"}},
+	{"https://up.example/files/", []string{"Forwarded", "for=192.0.2.1;proto=https", "X-Forwarded-Host", "up.example"}},
+}
+
 func testCR1Proxy(t *testing.T, x *suite) {
 	s := x.with(t, tus.Options{BehindProxy: true})
 	need(t, s.Caps.Raw, "headers of a proxy of our own")
 	if got := s.locate(t); got != s.URL {
 		t.Errorf("Location below %s, want %s", got, s.URL)
 	}
-	for _, c := range []struct {
-		want    string
-		headers []string
-	}{
-		{"https://up.example/files/", []string{"X-Forwarded-Proto", "https", "X-Forwarded-Host", "up.example"}},
-		{"https://up.example:8443/files/", []string{"X-Forwarded-Proto", "https", "X-Forwarded-Host", "up.example:8443"}},
-		{"https://up.example:8443/files/", []string{"X-Forwarded-Proto", "https", "X-Forwarded-Host", "up.example", "X-Forwarded-Port", "8443"}},
-		{"https://up.example/files/", []string{"X-Forwarded-Proto", "https", "X-Forwarded-Host", "up.example", "X-Forwarded-Port", "443"}},
-		{"https://up.example/pre/files/", []string{"X-Forwarded-Proto", "https", "X-Forwarded-Host", "up.example", "X-Forwarded-Prefix", "/pre"}},
-		{"https://up.example/files/", []string{"Forwarded", "for=192.0.2.1;host=up.example;proto=https"}},
-		{"https://up.example:8443/files/", []string{"Forwarded", `proto=https; Host="up.example:8443"`}},
-		{"https://up.example/files/", []string{"Forwarded", "host=up.example;proto=https, host=inner.example;proto=http"}},
-		{"https://up.example/files/", []string{"X-Forwarded-Proto", "https, http", "X-Forwarded-Host", "up.example, inner.example"}},
-	} {
+	for _, c := range proxied {
 		if got := s.locate(t, c.headers...); got != c.want {
 			t.Errorf("with %q: Location below %s, want %s", c.headers, got, c.want)
 		}
@@ -114,6 +140,11 @@ func testCR1Proxy(t *testing.T, x *suite) {
 		{"X-Forwarded-Host", "up.example/path?"},
 		{"X-Forwarded-Host", "a b<script>"},
 		{"Forwarded", `host="`},
+		{"Forwarded", `for="x, host=path?`},
+		{"Forwarded", `host="path?\"<>"`},
+		{"X-Forwarded-Prefix", "//path"},
+		{"X-Forwarded-Prefix", "path"},
+		{"X-Forwarded-Prefix", "/path?x"},
 	} {
 		got := s.locate(t, junk...)
 		if strings.ContainsAny(got, "?<> \"") || strings.HasPrefix(got, "javascript") || strings.Contains(got, "path") {
