@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"log/slog"
+	"maps"
 	"net/http"
 	"strings"
 	"testing"
@@ -24,7 +25,7 @@ func newFunction(t *testing.T, env ...string) *function {
 		t.Fatal(err)
 	}
 	log := slog.New(slog.NewTextHandler(t.Output(), nil))
-	a, err := app.New(c, memstate.New(nil), memstore.New(nil), &app.Options{Log: log, NoTrailers: true, Origin: origin})
+	a, err := app.New(c, memstate.New(nil), memstore.New(nil), options(c, log))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -187,6 +188,30 @@ func TestEveryDoorLeadsToTheSameUpload(t *testing.T) {
 				t.Errorf("GET elsewhere: %+v", r)
 			}
 		})
+	}
+}
+
+// A proxy of the user's own stands before the gateway and says where the client reached it. Nobody else may say that.
+func TestLocationIsWhereTheClientReachesAProxyOfOurOwn(t *testing.T) {
+	for name, d := range doors {
+		for _, tt := range []struct {
+			env, want string
+			headers   map[string]string
+		}{
+			{"", d.origin, map[string]string{"X-Forwarded-Host": "evil.example", "X-Forwarded-Prefix": "/evil", "Forwarded": "host=evil.example"}},
+			{"FILELOFT_BEHIND_PROXY=on", d.origin, map[string]string{"X-Forwarded-Proto": "https", "X-Forwarded-Port": "443"}},
+			{"FILELOFT_BEHIND_PROXY=on", "https://own.example", map[string]string{"X-Forwarded-Host": "own.example"}},
+			{"FILELOFT_BEHIND_PROXY=on", "https://own.example/api", map[string]string{"X-Forwarded-Host": "own.example", "X-Forwarded-Prefix": "/api"}},
+			{"FILELOFT_BEHIND_PROXY=on", "http://own.example:8080", map[string]string{"Forwarded": `for=192.0.2.1;host="own.example:8080";proto=http`}},
+			{"FILELOFT_BASE_URL=https://base.example", "https://base.example", map[string]string{"X-Forwarded-Host": "own.example"}},
+		} {
+			headers := map[string]string{"Tus-Resumable": "1.0.0", "Upload-Length": "10"}
+			maps.Copy(headers, tt.headers)
+			r := invoke(t, newFunction(t, tt.env), d.event("POST", "/files/", "", headers))
+			if loc := r.header("Location"); r.StatusCode != 201 || !strings.HasPrefix(loc, tt.want+"/files/") {
+				t.Errorf("%s, %q, %v: %d with Location %q, want it below %s", name, tt.env, tt.headers, r.StatusCode, loc, tt.want)
+			}
+		}
 	}
 }
 

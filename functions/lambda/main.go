@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"runtime/debug"
 	"strconv"
@@ -63,11 +64,19 @@ func start(ctx context.Context, env app.Env, logs io.Writer) (*function, error) 
 	if err != nil {
 		return nil, err
 	}
-	a, err := app.New(c, state, storage, &app.Options{Log: log, NoTrailers: true, Origin: origin})
+	a, err := app.New(c, state, storage, options(c, log))
 	if err != nil {
 		return nil, err
 	}
 	return &function{app: a, base: c.BasePath, log: log}, nil
+}
+
+func options(c app.Config, log *slog.Logger) *app.Options {
+	opt := &app.Options{Log: log, NoTrailers: true, Origin: origin}
+	if c.BehindProxy {
+		opt.Origin = originUnlessProxied
+	}
+	return opt
 }
 
 // limitMemory has the collector work harder before the platform ends the process for the memory that it uses.

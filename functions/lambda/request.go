@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"io"
 	"net/http"
 	"net/url"
@@ -29,6 +30,9 @@ func (e *event) request(ctx context.Context, d door, base string) (*http.Request
 	path, origin := e.place(d, base)
 	r.URL = &url.URL{Scheme: "https", Host: r.Host, Path: path, RawQuery: r.URL.RawQuery}
 	r.RequestURI = r.URL.RequestURI()
+	if d != balancer { // gateways take nothing but TLS; a load balancer says what it took
+		r.TLS = new(tls.ConnectionState)
+	}
 	r.ContentLength, r.Body = int64(len(body)), http.NoBody
 	if len(body) > 0 {
 		r.Body = io.NopCloser(bytes.NewReader(body))
@@ -160,4 +164,15 @@ type originKey struct{}
 func origin(r *http.Request) string {
 	s, _ := r.Context().Value(originKey{}).(string)
 	return s
+}
+
+// originUnlessProxied leaves the word to a proxy of the user's own where there was one. Not every header of such a proxy is a sign of
+// it: X-Forwarded-Proto and -Port are the platform's as well.
+func originUnlessProxied(r *http.Request) string {
+	for _, name := range []string{"Forwarded", "X-Forwarded-Host", "X-Forwarded-Prefix"} {
+		if r.Header.Get(name) != "" {
+			return ""
+		}
+	}
+	return origin(r)
 }
