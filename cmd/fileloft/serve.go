@@ -36,7 +36,12 @@ func (c *serveCmd) Run(env app.Env, stderr errWriter) error {
 }
 
 func (c *serveCmd) serve(ctx context.Context, env app.Env, stores *backend.Stores, log *slog.Logger) error {
-	a, err := app.New(c.Config, stores.State, stores.Storage, &app.Options{Log: log})
+	o, err := c.observe(ctx, log)
+	if err != nil {
+		return err
+	}
+	defer o.close()
+	a, err := app.New(c.Config, stores.State, stores.Storage, &app.Options{Log: o.log, Watch: o.watch})
 	if err != nil {
 		return err
 	}

@@ -67,7 +67,7 @@ func TestBadValuesStopTheStart(t *testing.T) {
 // goodText has one text for each setting that differs from its default.
 var goodText = map[string]string{
 	"bind": "127.0.0.1:0", "base-path": "/up", "base-url": "https://uploads.example.com", "data-dir": "d", "sqlite-file": "x.db",
-	"unix-socket": "s", "unix-socket-mode": "0660", "tls-cert": "a.pem", "tls-key": "b.pem", "tls-mode": "tls13",
+	"unix-socket": "s", "unix-socket-mode": "0660", "tls-cert": "a.pem", "tls-key": "b.pem", "tls-mode": "tls13", "metrics-bind": "127.0.0.1:0",
 	"storage": "fs", "state": "memory", "fs-verify": "on", "log-format": "text", "log-level": "error",
 	"cors-allow-origin": "https://*.example.com",
 	"s3-bucket":         "b", "s3-prefix": "up/", "s3-endpoint": "http://127.0.0.1:1", "s3-region": "eu-west-1", "s3-part-size": "16MiB",
@@ -91,6 +91,7 @@ var needs = map[string][]string{
 	"unix-socket-mode":               {"FILELOFT_UNIX_SOCKET=s"},
 	"tls-cert":                       {"FILELOFT_TLS_KEY=b.pem"},
 	"tls-key":                        {"FILELOFT_TLS_CERT=a.pem"},
+	"enable-pprof":                   {"FILELOFT_METRICS_BIND=127.0.0.1:0"},
 	"s3-bucket":                      {"FILELOFT_STORAGE=s3"},
 	"s3-kms-key":                     {"FILELOFT_STORAGE=s3", "FILELOFT_S3_BUCKET=b", "FILELOFT_S3_SSE=aws:kms"},
 	"dynamodb-endpoint":              {"FILELOFT_STATE=dynamodb"},

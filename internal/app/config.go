@@ -120,6 +120,10 @@ type Config struct {
 	HooksTimeout        time.Duration `name:"hooks-timeout" type:"duration" min:"1" default:"5s" placeholder:"TIME" group:"Hooks:" help:"How long the receiver may take to answer."`
 	HooksAttempts       int64         `name:"hooks-attempts" type:"count" min:"1" max:"10" default:"3" placeholder:"N" group:"Hooks:" help:"How often a message is sent, the first time included, before a question fails, or an event waits for the next request or sweep."`
 
+	MetricsBind  string `name:"metrics-bind" type:"address" unset:"off" placeholder:"HOST:PORT" group:"Metrics and traces:" help:"Address to serve Prometheus metrics on, under /metrics, such as 127.0.0.1:9090. Never on the address of the uploads."`
+	EnablePprof  bool   `name:"enable-pprof" type:"switch" default:"false" group:"Metrics and traces:" help:"Serve profiles of the process under /debug/pprof/ at the address of the metrics."`
+	EnableTraces bool   `name:"enable-traces" type:"switch" default:"false" group:"Metrics and traces:" help:"Send OpenTelemetry traces by OTLP over HTTP, as OTEL_EXPORTER_OTLP_ENDPOINT and the other OTEL_ variables say."`
+
 	LogLevel  slog.Level `name:"log-level" type:"level" default:"info" also:"RUST_LOG" placeholder:"LEVEL" group:"Logs:" help:"Least severe log lines to write: trace, debug, info, warn, error or off."`
 	LogFormat string     `name:"log-format" type:"choice" choices:"auto,text,json,google" default:"auto" placeholder:"NAME" group:"Logs:" help:"How log lines look: text, json, google, which is json as Google's Cloud Logging reads it, or auto, which is text on a terminal and else json."`
 }

@@ -159,6 +159,8 @@ func (c Config) checkListening() error {
 		return fmt.Errorf("%sUNIX_SOCKET (--unix-socket) and %sTLS_CERT: a Unix socket is served without TLS", Prefix, Prefix)
 	case c.UnixSocketMode != 0 && c.UnixSocket == "":
 		return fmt.Errorf("%sUNIX_SOCKET_MODE (--unix-socket-mode) needs %sUNIX_SOCKET", Prefix, Prefix)
+	case c.EnablePprof && c.MetricsBind == "":
+		return fmt.Errorf("%sENABLE_PPROF (--enable-pprof) needs %sMETRICS_BIND, the address to serve profiles on", Prefix, Prefix)
 	}
 	return nil
 }

@@ -283,6 +283,8 @@ func TestSettingsThatCannotGoTogetherAreRefused(t *testing.T) {
 		{Env{"FILELOFT_HOOKS_URL=http://h/", "FILELOFT_HOOKS_FORWARD_HEADERS=Cookie", "FILELOFT_HOOKS_EVENTS=finished,pre-create"}, ""},
 		{Env{"FILELOFT_STORAGE=s3", "FILELOFT_S3_BUCKET=b", "FILELOFT_S3_KMS_KEY=k"}, "FILELOFT_S3_KMS_KEY"},
 		{Env{"FILELOFT_STORAGE=s3", "FILELOFT_S3_BUCKET=b", "FILELOFT_S3_KMS_KEY=k", "FILELOFT_S3_SSE=aws:kms"}, ""},
+		{Env{"FILELOFT_ENABLE_PPROF=on"}, "FILELOFT_ENABLE_PPROF"},
+		{Env{"FILELOFT_ENABLE_PPROF=on", "FILELOFT_METRICS_BIND=127.0.0.1:0"}, ""},
 		{Env{"FILELOFT_DYNAMODB_ENDPOINT=http://x"}, "FILELOFT_DYNAMODB_ENDPOINT"},
 		{Env{"FILELOFT_DYNAMODB_ENDPOINT=http://x", "FILELOFT_STATE=dynamodb"}, ""},
 	} {
@@ -325,6 +327,14 @@ func TestWarnings(t *testing.T) {
 	if !has(hooks, "HOOKS_URL is not https") || has(hooks, "geheim") ||
 		has(Env{"FILELOFT_HOOKS_URL=https://hooks.example.com/"}, "not https") || has(Env{"FILELOFT_HOOKS_URL=http://[::1]:80/"}, "not https") {
 		t.Error("the warning about hooks in the clear must come for http to other machines and only then")
+	}
+	pprof := Env{"FILELOFT_ENABLE_PPROF=1", "FILELOFT_METRICS_BIND=:9090"}
+	if !has(pprof, "FILELOFT_ENABLE_PPROF") || has(append(pprof, "FILELOFT_METRICS_BIND=127.0.0.1:9090"), "FILELOFT_ENABLE_PPROF") {
+		t.Error("profiles for everybody want a warning, and others do not")
+	}
+	grpc := Env{"OTEL_EXPORTER_OTLP_PROTOCOL=grpc"}
+	if has(grpc, "OTEL_") || !has(append(grpc, "FILELOFT_ENABLE_TRACES=1"), "OTEL_EXPORTER_OTLP_PROTOCOL") {
+		t.Error("a protocol that is not spoken wants a warning where traces are sent")
 	}
 	if !has(Env{"FILELOFT_STATE=memory"}, "forgotten") {
 		t.Error("memory as state passes in silence")

@@ -65,6 +65,8 @@ func (s Setting) set(field reflect.Value, name, text string) error {
 	if !ok {
 		if s.secret {
 			text = "***"
+		} else if u, err := url.Parse(text); err == nil && u.User != nil {
+			text = u.Redacted() // a URL with a password is refused everywhere, but it was one
 		}
 		return &BadValueError{Name: name, Value: text, Accepts: s.accepts()}
 	}

@@ -2,6 +2,7 @@ package app
 
 import (
 	"fmt"
+	"net"
 	"slices"
 	"strings"
 )
@@ -27,6 +28,14 @@ func (c Config) Warnings(env Env) []string {
 		_, ours := env.Lookup(s.Env)
 		if set && !ours && s.try(s.also, text) != nil {
 			list = append(list, fmt.Sprintf("%s is not understood and has no effect: set %s to %s", s.also, s.Env, s.accepts()))
+		}
+	}
+	if host, _, _ := net.SplitHostPort(c.MetricsBind); c.EnablePprof && !net.ParseIP(host).IsLoopback() && host != "localhost" {
+		list = append(list, Prefix+"ENABLE_PPROF is on: whoever can reach "+c.MetricsBind+" can profile this process, and slow it down")
+	}
+	for _, name := range []string{"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"} {
+		if protocol, _ := env.Lookup(name); c.EnableTraces && protocol == "grpc" {
+			list = append(list, name+" is grpc, and has no effect: traces are sent over HTTP, to port 4318 of most collectors")
 		}
 	}
 	if c.MaxSize == 0 {

@@ -86,7 +86,9 @@ var allowed = map[string][]string{
 	"functions/lambda": {
 		"internal/app", "internal/app/awsbackend", "github.com/aws/aws-lambda-go/", "github.com/awslabs/aws-lambda-go-api-proxy/core",
 	},
-	"cmd/fileloft": {"internal/app", "internal/app/backend", "internal/listen", "github.com/alecthomas/kong"},
+	"cmd/fileloft": {
+		"internal/app", "internal/app/backend", "internal/listen", "internal/metrics", "internal/tracing", "internal/watch", "github.com/alecthomas/kong",
+	},
 }
 
 // forbidden lists packages of the standard library that would be a sign of work done in the wrong place.
