@@ -85,23 +85,25 @@ func TestGoogleNamesAreThoseOfTheCode(t *testing.T) {
 	}
 }
 
-// The rows of docs/gcp.md are what a reader goes by.
-func TestGoogleDefaultsAreDocumented(t *testing.T) {
-	doc := read(t, "docs/gcp.md")
-	for name, value := range variables(t, "gcp") {
-		shown := map[string]string{
-			"": "", "null": "", "{}": "", "[]": "", `["*"]`: "*", `["allUsers"]`: "allUsers",
-		}
-		want, ok := shown[value]
-		if !ok {
-			want = value
-		}
-		row := regexp.MustCompile(`(?m)^\| ` + "`" + name + "`" + ` \|([^|]*)\|`).FindStringSubmatch(doc)
-		switch {
-		case row == nil:
-			t.Errorf("docs/gcp.md has no row for %s", name)
-		case want != "" && strings.Trim(row[1], " `") != want:
-			t.Errorf("docs/gcp.md says that %s is %q by default, the module %q", name, row[1], want)
+// The rows of the pages are what a reader goes by.
+func TestGoogleAndAzureDefaultsAreDocumented(t *testing.T) {
+	for _, cloud := range []string{"gcp", "azure"} {
+		doc := read(t, "docs/"+cloud+".md")
+		for name, value := range variables(t, cloud) {
+			shown := map[string]string{
+				"": "", "null": "", "{}": "", "[]": "", `["*"]`: "*", `["allUsers"]`: "allUsers",
+			}
+			want, ok := shown[value]
+			if !ok {
+				want = value
+			}
+			row := regexp.MustCompile(`(?m)^\| ` + "`" + name + "`" + ` \|([^|]*)\|`).FindStringSubmatch(doc)
+			switch {
+			case row == nil:
+				t.Errorf("docs/%s.md has no row for %s", cloud, name)
+			case want != "" && strings.Trim(row[1], " `") != want:
+				t.Errorf("docs/%s.md says that %s is %q by default, the module %q", cloud, name, row[1], want)
+			}
 		}
 	}
 }

@@ -242,7 +242,7 @@ func TestTheDocumentationNamesEverythingThatCanBeSet(t *testing.T) {
 			t.Errorf("docs/aws.md does not name the parameter %s", name)
 		}
 	}
-	for _, cloud := range []string{"aws", "gcp"} {
+	for _, cloud := range []string{"aws", "gcp", "azure"} {
 		doc := read(t, "docs/"+cloud+".md")
 		for name := range variables(t, cloud) {
 			if !strings.Contains(doc, "`"+name+"`") {

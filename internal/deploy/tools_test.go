@@ -42,7 +42,7 @@ func TestTerraformModules(t *testing.T) {
 	if testing.Short() {
 		t.Skip("a minute or two")
 	}
-	for cloud, files := range map[string][]string{"aws": {"doors", "data", "functions"}, "gcp": {"data", "functions"}} {
+	for cloud, files := range map[string][]string{"aws": {"doors", "data", "functions"}, "gcp": {"data", "functions"}, "azure": {"data", "functions"}} {
 		t.Run(cloud, func(t *testing.T) { testTerraform(t, cloud, files) })
 	}
 }
