@@ -20,8 +20,8 @@ import (
 // An Answer is what a receiver may say to a question, as a JSON object with these members and no others: a misspelt "reject"
 // must not let anything through. An empty answer, or one that is not JSON, with a status from 200 to 299 means: go on.
 type Answer struct {
-	// Reject prevents what would have happened. It counts with any status from 200 to 499 but 408 and 429. A status
-	// alone rejects nothing: a wrong address answers 404 too, and what is rejected at its end is removed.
+	// Reject prevents what would have happened. It counts with any status from 200 to 299 and from 400 to 499, but 408 and 429. A
+	// status alone rejects nothing: a wrong address answers 404 too, and what is rejected at its end is removed.
 	Reject *Reject `json:"reject,omitempty"`
 
 	// The rest is for pre-create alone. ID is the upload's; it must be free and unguessable.
@@ -57,6 +57,9 @@ type reply struct {
 // understand is an error, and the thing does not happen.
 func parseAnswer(r reply) (*Answer, error) {
 	fine := r.status >= 200 && r.status < 300
+	if !fine && (r.status < 400 || r.status > 499) {
+		return nil, r.unexpected()
+	}
 	a := new(Answer)
 	if isJSON(r.contentType) && len(bytes.TrimSpace(r.body)) > 0 {
 		if err := decode(r.body, a); err != nil {
