@@ -79,6 +79,9 @@ func TestAzureNamesAreThoseOfTheCode(t *testing.T) {
 	if n := matches(t, `(?s)output "max_chunk_size".*?value += (\d+)`, read(t, azure+"outputs.tf"))[0]; n != "67108864" {
 		t.Errorf("the module's output says %s bytes, and the function takes 64 MiB", n)
 	}
+	if s := matches(t, `"request-timeout": +"(\d+)s"`, read(t, "functions/azure/main.go"))[0]; !strings.Contains(read(t, "docs/azure.md"), "after "+s+" s") {
+		t.Errorf("docs/azure.md does not say that a request ends after %s s", s)
+	}
 	zip := strings.TrimPrefix(matches(t, `default_package = "\$\{path\.module\}/([^"]+)"`, read(t, azure+"functions.tf"))[0], "../../../")
 	if !strings.Contains(read(t, "Makefile"), zip) {
 		t.Errorf("make package does not make %s", zip)
