@@ -75,8 +75,8 @@ var goodText = map[string]string{
 	"gcs-bucket": "b", "gcs-prefix": "up/", "gcs-endpoint": "http://127.0.0.1:1", "gcs-storage-class": "NEARLINE", "gcs-chunk-size": "1MiB",
 	"firestore-project": "p", "firestore-database": "d", "firestore-collection": "c",
 	"azure-container": "ups", "azure-prefix": "up/", "azure-table": "uploads", "azure-connection-string": "x", "azure-account": "acc",
-	"azure-access-tier": "Cool",
-	"dynamodb-table":    "uploads", "dynamodb-endpoint": "http://127.0.0.1:1",
+	"azure-access-tier": "Cool", "azure-memory": "64MiB",
+	"dynamodb-table": "uploads", "dynamodb-endpoint": "http://127.0.0.1:1",
 	"hooks-url": "http://127.0.0.1:1/", "hooks-events": "finished,pre-create", "hooks-secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
 	"hooks-headers": "aeg-sas-key=a%2Cb==", "hooks-forward-headers": "Authorization, Cookie", "hooks-source": "urn:x",
 }

@@ -107,7 +107,9 @@ type Config struct {
 	AzureTable            string        `name:"azure-table" type:"text" default:"fileloft" placeholder:"NAME" group:"Azure Storage:" help:"The table for records, made by the project's templates or by fileloft state init."`
 	AzureConnectionString string        `name:"azure-connection-string" type:"text" secret:"true" also:"AZURE_STORAGE_CONNECTION_STRING" unset:"none" placeholder:"TEXT" group:"Azure Storage:" help:"The account with its key, for blobs and table. It goes before the account's name."`
 	AzureAccount          string        `name:"azure-account" type:"text" also:"AZURE_STORAGE_ACCOUNT" unset:"none" placeholder:"NAME" group:"Azure Storage:" help:"The account's name, without a key: a managed identity or what else Azure's default credential finds."`
-	AzureBlockSize        int64         `name:"azure-block-size" type:"size" min:"65536" max:"104857600" default:"8MiB" placeholder:"SIZE" group:"Azure Storage:" help:"Size of a block that is staged. It is raised for uploads that would need too many."`
+	AzureBlockSize        int64         `name:"azure-block-size" type:"size" min:"65536" max:"4194304000" default:"8MiB" placeholder:"SIZE" group:"Azure Storage:" help:"Size of a block that is staged. It is raised for uploads that would need too many."`
+	AzureParallel         int64         `name:"azure-parallel" type:"count" min:"1" max:"64" default:"4" placeholder:"N" group:"Azure Storage:" help:"How many blocks of one body are sent at once."`
+	AzureMemory           int64         `name:"azure-memory" type:"size" min:"16777216" default:"256MiB" placeholder:"SIZE" group:"Azure Storage:" help:"What all bodies together may hold in memory on their way to the store."`
 	AzureAccessTier       string        `name:"azure-access-tier" type:"choice" choices:"Hot,Cool,Cold,Archive" unset:"the account's" placeholder:"NAME" group:"Azure Storage:" help:"Access tier of finished blobs."`
 	AzureLinkTTL          time.Duration `name:"azure-link-ttl" type:"duration" min:"1" default:"15m" placeholder:"TIME" group:"Azure Storage:" help:"How long the signed URL of a download lives."`
 

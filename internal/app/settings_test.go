@@ -48,7 +48,7 @@ func TestDefaults(t *testing.T) {
 		Storage: "fs", FSSync: true, FSVerify: "auto", SweepInterval: 10 * time.Minute,
 		S3PartSize: 8 << 20, S3Parallel: 4, S3Memory: 256 << 20, S3LinkTTL: 15 * time.Minute, DynamoDBTable: "fileloft",
 		GCSChunkSize: 8 << 20, GCSLinkTTL: 15 * time.Minute, FirestoreDatabase: "(default)", FirestoreCollection: "fileloft",
-		AzureTable: "fileloft", AzureBlockSize: 8 << 20, AzureLinkTTL: 15 * time.Minute,
+		AzureTable: "fileloft", AzureBlockSize: 8 << 20, AzureParallel: 4, AzureMemory: 256 << 20, AzureLinkTTL: 15 * time.Minute,
 		HooksSource: "/fileloft", HooksTimeout: 5 * time.Second, HooksAttempts: 3,
 		LogLevel: slog.LevelInfo, LogFormat: "auto",
 	}

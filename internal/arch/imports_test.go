@@ -45,7 +45,7 @@ var allowed = map[string][]string{
 
 	"internal/app": {"hooks/webhook", "tus", "internal/watch"}, // no store and no command line: functions link it
 	"internal/app/backend": {
-		"tus", "internal/app", "internal/app/awsbackend", "internal/app/gcpbackend", "state/memstate", "state/sqlitestate", "storage/filestore",
+		"tus", "internal/app", "internal/app/awsbackend", "internal/app/azurebackend", "internal/app/gcpbackend", "state/memstate", "state/sqlitestate", "storage/filestore",
 	},
 	"internal/app/awsbackend": {"internal/app", "state/dynamostate", "storage/s3store", "github.com/aws/aws-sdk-go-v2/"},
 	"internal/arch":           {},
@@ -57,6 +57,9 @@ var allowed = map[string][]string{
 		"internal/lambdagate", "internal/servers", "state/dynamostate", "github.com/aws/aws-sdk-go-v2/",
 	},
 	"internal/lambdagate": {"internal/servers"}, // Lambda and its doors on this machine, for tests and by hand
+	"internal/azurehost":  {"internal/servers"}, // Azure Functions on this machine, for tests and by hand
+	"internal/azuretest":  {},                   // Azure's function behind that host: tests alone
+	"internal/azurezip":   {},                   // packs the function for Azure
 	"internal/gcftest":    {},                   // Google's function over imitations of its services: tests alone
 	"internal/lambdatest": {},                   // the Lambda binary behind those doors: tests alone
 	"internal/gcfzip":     {},                   // packs the functions' sources for Google
@@ -79,6 +82,8 @@ var allowed = map[string][]string{
 		"internal/app", "state/firestorestate", "storage/gcsstore", "cloud.google.com/go/firestore", "cloud.google.com/go/firestore/apiv1/admin",
 		"cloud.google.com/go/storage", "google.golang.org/api/option", "google.golang.org/grpc", "google.golang.org/grpc/keepalive",
 	},
+	"internal/app/azurebackend": {"internal/app", "state/tablestate", "storage/azurestore", "github.com/Azure/azure-sdk-for-go/sdk/"},
+	"functions/azure":           {"internal/app", "internal/app/azurebackend"},
 	"functions/gcf": {
 		"internal/app", "internal/app/gcpbackend", "github.com/GoogleCloudPlatform/functions-framework-go/", "github.com/cloudevents/sdk-go/v2",
 	},
@@ -162,7 +167,10 @@ var tests = []string{
 
 // denied lists what must not be linked into a binary, however it would get there.
 var denied = map[string][]string{
-	"cmd/fileloft": slices.Concat(tests, azure),
+	"cmd/fileloft": tests,
+	"functions/azure": slices.Concat(tests, amazon, google, []string{
+		"modernc.org/", module + "/internal/app/backend", module + "/state/sqlitestate", module + "/storage/filestore",
+	}),
 	"functions/gcf/cmd/fileloft-gcf": slices.Concat(tests, amazon, azure, []string{
 		"modernc.org/", module + "/internal/app/backend", module + "/state/sqlitestate", module + "/storage/filestore",
 	}),
@@ -171,6 +179,7 @@ var denied = map[string][]string{
 	}),
 	"internal/lambdalocal": slices.Concat(google, azure),
 	"internal/gcfzip":      clouds,
+	"internal/azurezip":    clouds,
 	"internal/lambdazip":   clouds,
 	"internal/load":        clouds,
 }
