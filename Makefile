@@ -19,7 +19,7 @@ LDFLAGS   := -s -w -X main.release=$(VERSION)
 HAVE_CC   := $(shell command -v $${CC:-cc} 2>/dev/null)
 GOFILES    = $(shell git ls-files --cached --others --exclude-standard '*.go')
 
-.PHONY: help check fmt fmt-check tidy vet lint arch unit test test-race test-all clients bench bench-peer bench-peer-s3 fuzz build server docker-build image FORCE package gcf-source lambda-bootstrap lambda-local docs cost vuln tools servers clean
+.PHONY: help check fmt fmt-check tidy vet lint arch unit test test-race test-all clients bench bench-peer bench-peer-s3 fuzz build server docker-build image FORCE package gcf-source lambda-bootstrap azure-handler lambda-local docs cost vuln tools servers clean
 
 help: ## Print what there is to make
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -155,12 +155,15 @@ FORCE:
 bin/image: tools/image/main.go tools/image/go.mod tools/image/go.sum
 	@CGO_ENABLED=0 $(GO) -C tools/image build -trimpath -o "$(CURDIR)/$@" .
 
-# The function for AWS: one program for every door and for the schedule. arm64 and amd64, as Go names them.
-package: ## Build dist/lambda-arm64.zip and dist/lambda-amd64.zip for AWS, and print their sizes
+# The functions. AWS: one program for every door and for the schedule, arm64 and amd64 as Go names them. Azure, which has no arm64: the
+# custom handler with the files that tell the host of it.
+package: ## Build dist/lambda-{arm64,amd64}.zip for AWS and dist/azure-amd64.zip for Azure, and print their sizes
 	@for arch in arm64 amd64; do \
 		$(MAKE) --no-print-directory lambda-bootstrap LAMBDA_ARCH=$$arch OUT=dist/lambda-$$arch/bootstrap; \
 		$(GO) run ./internal/lambdazip dist/lambda-$$arch.zip dist/lambda-$$arch/bootstrap; \
 	done
+	@$(MAKE) --no-print-directory azure-handler
+	@$(GO) run ./internal/azurezip dist/azure-amd64.zip "$(AZURE_OUT)" functions/azure
 
 # What the platform's builder makes the functions from: it wants sources, not a program.
 GCF_SOURCE ?= dist/gcf-source.zip
@@ -180,6 +183,12 @@ lambda-bootstrap:
 	@mkdir -p "$$(dirname "$(OUT)")"
 	@CGO_ENABLED=0 GOOS=linux GOARCH=$(LAMBDA_ARCH) $(GO) build -trimpath -buildvcs=false -tags lambda.norpc \
 		-ldflags '-s -w' -o "$(OUT)" ./functions/lambda
+
+# As for AWS, the same sources make the same bytes.
+AZURE_OUT ?= dist/azure-amd64/handler
+azure-handler:
+	@mkdir -p "$$(dirname "$(AZURE_OUT)")"
+	@CGO_ENABLED=0 GOOS=linux GOARCH=amd64 $(GO) build -trimpath -buildvcs=false -ldflags '-s -w' -o "$(AZURE_OUT)" ./functions/azure
 
 docs: ## Write the settings table into README.md
 	$(GO) test ./internal/app -run '^TestTheREADMEHasTheSettings$$' -count 1 -update
