@@ -82,10 +82,10 @@ func (c *serveCmd) admin(ctx context.Context, metrics http.Handler, log *slog.Lo
 	mux.Handle("GET /metrics", metrics)
 	if c.EnablePprof {
 		// Without pprof.Cmdline, which shows the flags: one may be a secret.
-		mux.HandleFunc("GET /debug/pprof/", pprof.Index)
-		mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
+		mux.HandleFunc("/debug/pprof/", pprof.Index)
+		mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
 		mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
-		mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
+		mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
 	}
 	srv := &http.Server{
 		Handler: mux, ReadHeaderTimeout: c.HeaderTimeout, IdleTimeout: c.KeepAliveTimeout, MaxHeaderBytes: 16 << 10,

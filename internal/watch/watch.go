@@ -102,7 +102,7 @@ type Watchers []Watcher
 // Begin tells all of them.
 func (ws Watchers) Begin(ctx context.Context, a Act) context.Context {
 	for _, w := range ws {
-		ctx = w.Begin(ctx, a)
+		ctx = w.Begin(ctx, a) //nolint:fatcontext // as many values as there are watchers
 	}
 	return ctx
 }
