@@ -106,7 +106,7 @@ func (t *table) Insert(ctx context.Context, r state.Record) error {
 		etag, err = t.submit(ctx, aztables.TransactionAction{ActionType: aztables.TransactionTypeAdd, Entity: e},
 			listed(r.Upload.ID, bucket))
 	}
-	return t.wrote(ctx, "create", r, version(bucket, etag), err)
+	return t.wrote(ctx, "create", r, version(bucket, etag), taken(err))
 }
 
 // Swap replaces an entity, and moves its entry in the index where it has to; see [state.Swapper].
@@ -132,13 +132,13 @@ func (t *table) Swap(ctx context.Context, r state.Record, old string) error {
 		replace := aztables.TransactionAction{ActionType: aztables.TransactionTypeUpdateReplace, Entity: e, IfMatch: &match}
 		etag, err = t.move(ctx, replace, id, was, bucket)
 	}
-	return t.wrote(ctx, "write", r, version(bucket, etag), err)
+	return t.wrote(ctx, "write", r, version(bucket, etag), unmet(err))
 }
 
 // wrote remembers the version that a write got, while a lease may need it.
 func (t *table) wrote(ctx context.Context, verb string, r state.Record, version string, err error) error {
 	if err != nil {
-		return explain(ctx, verb+" upload "+string(r.Upload.ID), unmet(err))
+		return explain(ctx, verb+" upload "+string(r.Upload.ID), err)
 	}
 	t.versions.Wrote(r, version)
 	return nil
@@ -166,15 +166,20 @@ func (t *table) Delete(ctx context.Context, id tus.ID, old string) error {
 // entity has. Swap and Delete say that at once, without a request, and the Store reads.
 func (t *table) VersionOf(r state.Record) string { return t.versions.Of(r) }
 
-// unmet translates the answer to a write whose condition did not hold. Such an answer may also be the echo of the first sending
-// of this very write: the Store reads and finds its nonce.
+// taken translates the answer to an insert under a key that is taken. Such an answer, and those that unmet knows, may also be the
+// echo of the first sending of this very write: the Store reads and finds its nonce.
+func taken(err error) error {
+	var no *refusal
+	if errors.As(err, &no) && no.code == string(aztables.EntityAlreadyExists) {
+		return tus.ErrExists
+	}
+	return err
+}
+
+// unmet translates the answer to a write whose condition did not hold.
 func unmet(err error) error {
 	var no *refusal
-	switch {
-	case !errors.As(err, &no):
-	case no.code == string(aztables.EntityAlreadyExists):
-		return tus.ErrExists
-	case no.status == http.StatusPreconditionFailed, missing(err):
+	if missing(err) || errors.As(err, &no) && no.status == http.StatusPreconditionFailed {
 		return state.ErrConflict
 	}
 	return err
