@@ -44,7 +44,7 @@ func TestKilledOnAWS(t *testing.T) {
 			}
 		}
 		t.Run(c.Name, func(t *testing.T) {
-			require(t, c.Name, c.Lacks())
+			servers.Require(t, c.Name, c.Lacks())
 			t.Parallel()
 			url := uploadKilled(t, onAWS(t), c, mid)
 			if got, want := download(t, url), digest(t, source(t, mid)); got != want {

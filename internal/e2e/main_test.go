@@ -53,18 +53,6 @@ var buildServer = sync.OnceValue(func() error {
 	return nil
 })
 
-// require skips a test that lacks something, or fails it where everything must be there.
-func require(t testing.TB, what string, err error) {
-	t.Helper()
-	switch {
-	case err == nil:
-	case os.Getenv("REQUIRE_EMULATORS") == "1":
-		t.Fatalf("%s is missing: %v", what, err)
-	default:
-		t.Skipf("=== SKIPPED: %s is missing: %v ===", what, err)
-	}
-}
-
 // notShort skips under -short.
 func notShort(t testing.TB) {
 	t.Helper()

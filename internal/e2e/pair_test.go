@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/fileloft/fileloft/internal/clients"
+	"github.com/fileloft/fileloft/internal/servers"
 )
 
 // leaseTTL is the standalone server's; slack is for slow machines and for a client's own retry delays, which double
@@ -25,7 +26,7 @@ func TestHalfOpen(t *testing.T) {
 			continue
 		}
 		t.Run(c.Name, func(t *testing.T) {
-			require(t, c.Name, c.Lacks())
+			servers.Require(t, c.Name, c.Lacks())
 			dir := t.TempDir()
 			first, second := serve(t, dir), serve(t, dir)
 			p := startProxy(t, first.addr)
@@ -60,7 +61,7 @@ func TestFrozen(t *testing.T) {
 		for name, wakeEarly := range map[string]bool{"woken in the middle": true, "woken after the end": false} {
 			t.Run(c.Name+" "+name, func(t *testing.T) {
 				t.Parallel() // it waits for a lease to end, most of the time
-				require(t, c.Name, c.Lacks())
+				servers.Require(t, c.Name, c.Lacks())
 				testFrozen(t, c, wakeEarly)
 			})
 		}
@@ -104,7 +105,7 @@ func testFrozen(t *testing.T, c *clients.Client, wakeEarly bool) {
 func TestRestartAfterKillIsNotDelayed(t *testing.T) {
 	notShort(t)
 	c := clientNamed(t, "curl")
-	require(t, "curl", c.Lacks())
+	servers.Require(t, "curl", c.Lacks())
 	s := serve(t, t.TempDir())
 	p := startProxy(t, s.addr)
 	var back atomic.Int64

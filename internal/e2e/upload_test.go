@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/fileloft/fileloft/internal/clients"
+	"github.com/fileloft/fileloft/internal/servers"
 )
 
 const (
@@ -19,7 +20,7 @@ func TestClients(t *testing.T) {
 	s := serve(t, t.TempDir())
 	for _, c := range everyClient {
 		t.Run(c.Name, func(t *testing.T) {
-			require(t, c.Name, c.Lacks())
+			servers.Require(t, c.Name, c.Lacks())
 			for _, n := range []int64{0, 1, small, 5<<20 + 1} {
 				if n < c.Least { // the client panics, or makes requests that make no sense
 					continue
@@ -38,7 +39,7 @@ func TestKilled(t *testing.T) {
 	notShort(t)
 	for _, c := range everyClient {
 		t.Run(c.Name, func(t *testing.T) {
-			require(t, c.Name, c.Lacks())
+			servers.Require(t, c.Name, c.Lacks())
 			size := int64(mid)
 			switch c.Name {
 			case "tus-js-client", "go-tus", "tusgo", "curl":

@@ -4,13 +4,13 @@ import (
 	"bytes"
 	"context"
 	"io"
-	"os"
 	"path"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/fileloft/fileloft/internal/clients"
+	"github.com/fileloft/fileloft/internal/servers"
 	"github.com/fileloft/fileloft/tus"
 )
 
@@ -19,18 +19,6 @@ const chunk = 8 << 20
 
 // everyClient sends chunks of that size; the first is tus-js-client as it is.
 var everyClient []*clients.Client
-
-// require skips a test that lacks something, or fails it where everything must be there.
-func require(t testing.TB, what string, err error) {
-	t.Helper()
-	switch {
-	case err == nil:
-	case os.Getenv("REQUIRE_EMULATORS") == "1":
-		t.Fatalf("%s is missing: %v", what, err)
-	default:
-		t.Skipf("=== SKIPPED: %s is missing: %v ===", what, err)
-	}
-}
 
 // source returns a file of n bytes that differ from place to place.
 func source(t testing.TB, n int64) string {
@@ -89,7 +77,7 @@ func TestClients(t *testing.T) {
 	url := d.function(t, "Fileloft").URL + "/files/"
 	for _, cl := range everyClient {
 		t.Run(cl.Name, func(t *testing.T) {
-			require(t, cl.Name, cl.Lacks())
+			servers.Require(t, cl.Name, cl.Lacks())
 			for _, n := range []int64{100, chunk + 1, 20 << 20} {
 				ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 				at, log, err := cl.Upload(ctx, source(t, n), url)

@@ -13,6 +13,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/fileloft/fileloft/internal/servers"
 )
 
 // TestKilled lets tus-js-client upload through two instances behind a round-robin proxy, of which one at a time is killed at
@@ -23,7 +25,7 @@ import (
 // ten seconds, which is not more often than the client has patience for without getting on.
 func TestKilled(t *testing.T) {
 	c := inCloud(t)
-	require(t, everyClient[0].Name, everyClient[0].Lacks())
+	servers.Require(t, everyClient[0].Name, everyClient[0].Lacks())
 	size := int64(256 << 20)
 	if os.Getenv("E2E_LONG") == "1" {
 		size = 1 << 30

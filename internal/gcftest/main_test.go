@@ -73,13 +73,7 @@ func inCloud(t testing.TB) *cloud {
 	}
 	c := &shared
 	c.once.Do(func() { c.err = c.start(context.Background()) })
-	switch {
-	case c.err == nil:
-	case os.Getenv("REQUIRE_EMULATORS") == "1":
-		t.Fatal(c.err)
-	default:
-		t.Skipf("=== SKIPPED: %v ===", c.err)
-	}
+	servers.Require(t, "a server", c.err)
 	if err := build(); err != nil {
 		t.Fatal(err)
 	}

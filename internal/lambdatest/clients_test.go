@@ -12,6 +12,7 @@ import (
 
 	"github.com/fileloft/fileloft/internal/clients"
 	"github.com/fileloft/fileloft/internal/lambdagate"
+	"github.com/fileloft/fileloft/internal/servers"
 	"github.com/fileloft/fileloft/tus"
 )
 
@@ -72,7 +73,7 @@ func TestClients(t *testing.T) {
 			url := w.open(d.function(t, lambdagate.Options{}), t)
 			for _, cl := range everyClient {
 				t.Run(cl.Name, func(t *testing.T) {
-					require(t, cl.Name, cl.Lacks())
+					servers.Require(t, cl.Name, cl.Lacks())
 					for _, n := range []int64{100, 5<<20 + 1, 20 << 20} {
 						ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 						at, log, err := cl.Upload(ctx, source(t, n), url)

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/fileloft/fileloft/internal/lambdagate"
+	"github.com/fileloft/fileloft/internal/servers"
 )
 
 // TestKilled uploads a gigabyte in chunks of 4 MiB through the HTTP API and the unmodified binary while instances of it are killed
@@ -23,7 +24,7 @@ import (
 // second, every second, but not more often than the client has patience for without getting on.
 func TestKilled(t *testing.T) {
 	c := inCloud(t)
-	require(t, everyClient[0].Name, everyClient[0].Lacks())
+	servers.Require(t, everyClient[0].Name, everyClient[0].Lacks())
 	t.Run("by default", func(t *testing.T) {
 		first := 2 * time.Second
 		testKilled(t, c.deploy(t), func() time.Duration {

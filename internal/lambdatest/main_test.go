@@ -68,7 +68,7 @@ func inCloud(t testing.TB) *cloud {
 	}
 	c := &shared
 	c.once.Do(func() { c.err = c.start(context.Background()) })
-	require(t, "a server", c.err)
+	servers.Require(t, "a server", c.err)
 	if err := buildFunction(); err != nil {
 		t.Fatal(err)
 	}
@@ -114,18 +114,6 @@ var buildFunction = sync.OnceValue(func() error {
 })
 
 func bootstrap() string { return filepath.Join(tmp, "bootstrap") }
-
-// require skips a test that lacks something, or fails it where everything must be there.
-func require(t testing.TB, what string, err error) {
-	t.Helper()
-	switch {
-	case err == nil:
-	case os.Getenv("REQUIRE_EMULATORS") == "1":
-		t.Fatalf("%s is missing: %v", what, err)
-	default:
-		t.Skipf("=== SKIPPED: %s is missing: %v ===", what, err)
-	}
-}
 
 // A deployment is a table, a part of the bucket, and what functions over them are configured with.
 type deployment struct {

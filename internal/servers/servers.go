@@ -8,6 +8,7 @@ package servers
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -36,6 +37,14 @@ func launchForTest(t testing.TB, path string, args func(host, port string) []str
 		}
 	})
 	return p
+}
+
+// Require skips a test that lacks something, or fails it where everything must be there. A nil error lacks nothing.
+func Require(t testing.TB, what string, err error) {
+	t.Helper()
+	if err != nil {
+		missing(t, fmt.Errorf("%s is missing: %w", what, err))
+	}
 }
 
 func missing(t testing.TB, err error) {
