@@ -129,3 +129,20 @@ resource "azurerm_storage_container" "packages" {
   name                  = "packages"
   container_access_type = "private"
 }
+
+# Nothing in Azure asks whether an account is empty. This depends on all that matters, so it would be destroyed first, and refuses; also
+# where account, container or table would be replaced.
+resource "terraform_data" "protection" {
+  input            = var.deletion_protection
+  triggers_replace = [azurerm_storage_account.data.id, azurerm_storage_container.uploads.id, azurerm_storage_table.records.id]
+
+  provisioner "local-exec" {
+    when    = destroy
+    command = "test '${self.input}' = false || { echo 'The uploads would be deleted. Apply with deletion_protection = false first.' >&2; exit 1; }"
+  }
+  depends_on = [
+    azurerm_storage_container.uploads, azurerm_storage_table.records, azurerm_storage_management_policy.data, azurerm_role_assignment.this,
+    azurerm_function_app_flex_consumption.this, azurerm_linux_function_app.this, terraform_data.code,
+    azurerm_monitor_scheduled_query_rules_alert_v2.this,
+  ]
+}

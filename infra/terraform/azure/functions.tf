@@ -9,10 +9,10 @@ locals {
   default_package = "${path.module}/../../../dist/azure-amd64.zip"
   package         = coalesce(var.package, local.default_package)
 
-  group    = var.create_resource_group ? azurerm_resource_group.this[0].name : local.group_id
-  group_id = var.resource_group == "" ? var.name : var.resource_group
-  suffix   = substr(sha256("${data.azurerm_client_config.current.subscription_id}/${local.group_id}/${var.name}"), 0, 8)
-  app_name = var.app_name == "" ? "${var.name}-${local.suffix}" : var.app_name
+  group      = var.create_resource_group ? azurerm_resource_group.this[0].name : local.group_name
+  group_name = var.resource_group == "" ? var.name : var.resource_group
+  suffix     = substr(sha256("${data.azurerm_client_config.current.subscription_id}/${local.group_name}/${var.name}"), 0, 8)
+  app_name   = var.app_name == "" ? "${var.name}-${local.suffix}" : var.app_name
 
   # The largest chunk and the time for a request are in the program, since they are the platform's.
   environment = merge({
@@ -61,7 +61,7 @@ locals {
 resource "azurerm_resource_group" "this" {
   count = var.create_resource_group ? 1 : 0
 
-  name     = local.group_id
+  name     = local.group_name
   location = var.location
   tags     = var.tags
 }

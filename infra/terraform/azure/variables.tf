@@ -339,6 +339,12 @@ variable "versioning" {
   default     = false
 }
 
+variable "deletion_protection" {
+  description = "Let Terraform fail before it deletes the uploads: by destroy, or to put account, container or table elsewhere."
+  type        = bool
+  default     = true
+}
+
 variable "storage_firewall" {
   description = "Let nobody but the function app's subnet reach the account of the uploads."
   type        = bool

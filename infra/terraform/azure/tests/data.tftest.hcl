@@ -60,6 +60,10 @@ run "the_account_is_private_and_keeps_nothing_that_was_deleted" {
     error_message = "The packages are where the uploads are, or public."
   }
   assert {
+    condition     = terraform_data.protection.input
+    error_message = "terraform destroy would delete the uploads."
+  }
+  assert {
     condition     = azurerm_resource_group.this[0].name == "fileloft" && azurerm_resource_group.this[0].location == "westeurope"
     error_message = "The group is another."
   }
@@ -79,9 +83,14 @@ run "an_account_of_ones_own_behind_a_wall" {
     piece_days            = 90
     soft_delete_days      = 14
     versioning            = true
+    deletion_protection   = false
     storage_firewall      = true
     subnet_id             = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Network/virtualNetworks/v/subnets/n"
     tags                  = { project = "x" }
+  }
+  assert {
+    condition     = !terraform_data.protection.input
+    error_message = "terraform destroy would fail."
   }
   assert {
     condition     = length(azurerm_resource_group.this) == 0 && azurerm_storage_account.data.resource_group_name == "uploads-rg" && output.resource_group_name == "uploads-rg"
