@@ -47,7 +47,7 @@ var allowed = map[string][]string{
 	"internal/app/backend": {
 		"tus", "internal/app", "internal/app/awsbackend", "internal/app/azurebackend", "internal/app/gcpbackend", "state/memstate", "state/sqlitestate", "storage/filestore",
 	},
-	"internal/app/awsbackend": {"internal/app", "state/dynamostate", "storage/s3store", "github.com/aws/aws-sdk-go-v2/"},
+	"internal/app/awsbackend": {"internal/app", "internal/watch", "state/dynamostate", "storage/s3store", "github.com/aws/aws-sdk-go-v2/"},
 	"internal/arch":           {},
 	"internal/prototest":      {"tus", "state/memstate", "storage/memstore", "github.com/google/go-cmp/"},
 	"internal/bench":          {},                   // benchmarks alone
@@ -82,7 +82,7 @@ var allowed = map[string][]string{
 		"internal/app", "state/firestorestate", "storage/gcsstore", "cloud.google.com/go/firestore", "cloud.google.com/go/firestore/apiv1/admin",
 		"cloud.google.com/go/storage", "google.golang.org/api/option", "google.golang.org/grpc", "google.golang.org/grpc/keepalive",
 	},
-	"internal/app/azurebackend": {"internal/app", "state/tablestate", "storage/azurestore", "github.com/Azure/azure-sdk-for-go/sdk/"},
+	"internal/app/azurebackend": {"internal/app", "internal/watch", "state/tablestate", "storage/azurestore", "github.com/Azure/azure-sdk-for-go/sdk/"},
 	"functions/azure":           {"internal/app", "internal/app/azurebackend"},
 	"functions/gcf": {
 		"internal/app", "internal/app/gcpbackend", "github.com/GoogleCloudPlatform/functions-framework-go/", "github.com/cloudevents/sdk-go/v2",

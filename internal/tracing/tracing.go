@@ -1,6 +1,6 @@
 // Package tracing sends spans to an OpenTelemetry collector, by OTLP over HTTP: one for each request or sweep, within it one for each
-// step in the state and the storage, and within these one for each request of AWS's clients. A request that comes with a W3C
-// traceparent continues its trace.
+// step in the state and the storage, and within these one for each request of the clouds' clients: parts, pieces, blocks. A request
+// that comes with a W3C traceparent continues its trace.
 //
 // A Tracer is a watch.Watcher. Spans are sent in the background, in batches; what a collector does not take in time is dropped. Where
 // to send, how to sample and what the service is called is read by OpenTelemetry's own libraries, from the OTEL_ variables that all
@@ -47,6 +47,7 @@ func New(ctx context.Context, version string, log *slog.Logger) (*Tracer, error)
 		return nil, fmt.Errorf("tracing: describe the service: %w", err)
 	}
 	p := sdk.NewTracerProvider(sdk.WithBatcher(exporter), sdk.WithResource(ours))
+	otel.SetTracerProvider(p) // Google's clients look for it there, and make spans of their own within ours
 	return &Tracer{provider: p, tracer: p.Tracer("github.com/fileloft/fileloft")}, nil
 }
 

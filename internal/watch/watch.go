@@ -78,9 +78,9 @@ type Call struct {
 
 // An Attempt is one request of a cloud's client, up to the answer's header.
 type Attempt struct {
-	Service string // s3, dynamodb
+	Service string // s3, dynamodb, azure-blobs, azure-table
 	*http.Request
-	Number int // 1 for the first attempt at something, more where the client tries again by itself
+	Number int // 1 for the first attempt at something, more where the client tries again by itself and says so, as AWS's do
 
 	// Results.
 	Status int // 0 without an answer

@@ -17,13 +17,14 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"github.com/fileloft/fileloft/internal/app"
+	"github.com/fileloft/fileloft/internal/watch"
 	"github.com/fileloft/fileloft/state/dynamostate"
 	"github.com/fileloft/fileloft/storage/s3store"
 )
 
 // Storage opens the bucket.
 func Storage(ctx context.Context, c app.Config) (*s3store.Store, error) {
-	base, err := load(ctx, c.S3Region, c.S3Endpoint)
+	base, err := load(ctx, "s3", c.S3Region, c.S3Endpoint)
 	if err != nil {
 		return nil, err
 	}
@@ -58,7 +59,7 @@ func CreateState(ctx context.Context, c app.Config) error {
 }
 
 func database(ctx context.Context, c app.Config) (*dynamodb.Client, error) {
-	base, err := load(ctx, "", c.DynamoDBEndpoint)
+	base, err := load(ctx, "dynamodb", "", c.DynamoDBEndpoint)
 	if err != nil {
 		return nil, err
 	}
@@ -70,7 +71,7 @@ func database(ctx context.Context, c app.Config) (*dynamodb.Client, error) {
 const idleConnections = 256
 
 // load finds the configuration for a service. An endpoint of the user's own needs no region, but requests are signed for one.
-func load(ctx context.Context, region, endpoint string) (aws.Config, error) {
+func load(ctx context.Context, service, region, endpoint string) (aws.Config, error) {
 	client := awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) {
 		t.MaxIdleConnsPerHost, t.MaxIdleConns = idleConnections, 2*idleConnections
 	})
@@ -85,6 +86,7 @@ func load(ctx context.Context, region, endpoint string) (aws.Config, error) {
 	if err != nil {
 		return base, fmt.Errorf("configure the client for AWS: %w", err)
 	}
+	base.HTTPClient = watch.Client(service, base.HTTPClient)
 	return base, nil
 }
 

@@ -17,6 +17,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/service"
 
 	"github.com/fileloft/fileloft/internal/app"
+	"github.com/fileloft/fileloft/internal/watch"
 	"github.com/fileloft/fileloft/state/tablestate"
 	"github.com/fileloft/fileloft/storage/azurestore"
 )
@@ -27,7 +28,7 @@ func Storage(c app.Config) (*azurestore.Store, error) {
 		Prefix: c.AzurePrefix, BlockSize: c.AzureBlockSize, AccessTier: c.AzureAccessTier, LinkTTL: c.AzureLinkTTL,
 		Parallel: int(c.AzureParallel), Memory: c.AzureMemory,
 	}
-	options := clientOptions()
+	options := clientOptions("azure-blobs")
 	if c.AzureConnectionString != "" {
 		client, err := container.NewClientFromConnectionString(c.AzureConnectionString, c.AzureContainer, &container.ClientOptions{ClientOptions: options})
 		if err != nil {
@@ -71,7 +72,7 @@ func CreateState(ctx context.Context, c app.Config) error {
 }
 
 func table(c app.Config) (*aztables.Client, error) {
-	opt := &aztables.ClientOptions{ClientOptions: clientOptions()}
+	opt := &aztables.ClientOptions{ClientOptions: clientOptions("azure-table")}
 	if c.AzureConnectionString != "" {
 		service, err := aztables.NewServiceClientFromConnectionString(c.AzureConnectionString, opt)
 		if err != nil {
@@ -107,8 +108,8 @@ func unread(error) error {
 // new one for every second request.
 const idleConnections = 256
 
-func clientOptions() azcore.ClientOptions {
+func clientOptions(service string) azcore.ClientOptions {
 	t := http.DefaultTransport.(*http.Transport).Clone()
 	t.MaxIdleConnsPerHost, t.MaxIdleConns = idleConnections, 2*idleConnections
-	return azcore.ClientOptions{Transport: &http.Client{Transport: t}}
+	return azcore.ClientOptions{Transport: watch.Client(service, &http.Client{Transport: t})}
 }
