@@ -62,7 +62,9 @@ func (a *appender) begin(ctx context.Context) error {
 	case c.packed() > maxPacked-stagePacked:
 		// The cursor has no room for more before these have become one blob each.
 		for _, st := range unbound {
-			if err := a.bind(ctx, st); err != nil {
+			if err := a.bind(ctx, st); isNoBlock(err) {
+				return fmt.Errorf("%w: %w", tus.ErrCorrupt, err) // for an older lease it means nothing: it commits nothing
+			} else if err != nil {
 				return err
 			}
 		}

@@ -128,7 +128,7 @@ func fill[T comparable](option *T, value T) {
 // Slots returns how many blocks a body of n bytes may become where memory is short.
 func (s *Store) Slots(n int64) uint32 {
 	if n < 0 {
-		return 1 << 16
+		return 1 << 12
 	}
 	return uint32(min(n/min(s.block, leastBlock)+2, 1<<24))
 }

@@ -34,6 +34,7 @@ type stage struct {
 	State  state  `json:"k,omitempty"`
 
 	runs   []tus.Slots
+	last   int // where the last run begins in Packed
 	blocks int
 }
 
@@ -93,6 +94,7 @@ func (st *stage) unpack() error {
 			return errors.New("slots")
 		}
 		st.runs = append(st.runs, tus.Slots{First: uint32(next + gap), N: uint32(n)})
+		st.last = len(st.Packed) - len(b)
 		next += gap + n
 		st.blocks += int(n)
 		b = b[k+l:]
@@ -103,14 +105,23 @@ func (st *stage) unpack() error {
 	return nil
 }
 
-func (st *stage) pack() {
-	st.Packed = nil
-	next := uint32(0)
-	for _, r := range st.runs {
-		st.Packed = binary.AppendUvarint(st.Packed, uint64(r.First-next))
-		st.Packed = binary.AppendUvarint(st.Packed, uint64(r.N))
-		next = r.End()
+// add appends a slot to the runs.
+func (st *stage) add(slot uint32) {
+	i, end := len(st.runs)-1, uint32(0)
+	if i >= 0 && st.runs[i].End() == slot {
+		st.runs[i].N++
+		st.Packed = st.Packed[:st.last]
+	} else {
+		st.runs = append(st.runs, tus.Slots{First: slot, N: 1})
+		st.last = len(st.Packed)
+		i++
 	}
+	if i > 0 {
+		end = st.runs[i-1].End()
+	}
+	st.Packed = binary.AppendUvarint(st.Packed, uint64(st.runs[i].First-end))
+	st.Packed = binary.AppendUvarint(st.Packed, uint64(st.runs[i].N))
+	st.blocks++
 }
 
 func (c *cursor) format() tus.Cursor {
@@ -124,7 +135,8 @@ func (c *cursor) clone() cursor {
 	out := *c
 	out.Stages = slices.Clone(c.Stages)
 	if k := len(out.Stages); k > 0 {
-		out.Stages[k-1].runs = slices.Clone(out.Stages[k-1].runs)
+		st := &out.Stages[k-1]
+		st.runs, st.Packed = slices.Clone(st.runs), slices.Clone(st.Packed)
 	}
 	return out
 }
@@ -139,22 +151,16 @@ func (c *cursor) open() uint32 {
 }
 
 // add appends a block, and says that its stage is full where it is, for good: with so many blocks, so many runs of slots, or
-// with so many slots between the first and the last that their strays might use up the 100,000 blocks that Azure keeps uncommitted.
+// with so many slots between the first and the last that strays might use up the 100,000 blocks that Azure keeps uncommitted.
 func (c *cursor) add(slot uint32, size int64, most int) {
 	i := int(c.open())
 	if i == len(c.Stages) {
 		c.Stages = append(c.Stages, stage{N: uint32(i)})
 	}
 	st := &c.Stages[i]
-	if last := len(st.runs) - 1; last >= 0 && st.runs[last].End() == slot {
-		st.runs[last].N++
-	} else {
-		st.runs = append(st.runs, tus.Slots{First: slot, N: 1})
-	}
+	st.add(slot)
 	st.Size += size
-	st.blocks++
-	st.pack()
-	if st.blocks >= most || len(st.Packed) >= stagePacked || slot-st.runs[0].First >= 2*uint32(most) {
+	if st.blocks >= most || len(st.Packed) >= stagePacked || slot-st.runs[0].First >= 16*uint32(most) {
 		st.State = full
 	}
 }

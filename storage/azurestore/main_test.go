@@ -81,3 +81,15 @@ func storeOn(t testing.TB, client *container.Client, o Options) *Store {
 	s.look, s.wait = time.Millisecond, time.Millisecond
 	return s
 }
+
+// elsewhere is a client of another container.
+func elsewhere(t testing.TB, w *wire, name string) *container.Client {
+	t.Helper()
+	c, err := container.NewClientFromConnectionString(connection(t), name, &container.ClientOptions{
+		ClientOptions: azcore.ClientOptions{Transport: w},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}

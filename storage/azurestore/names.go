@@ -36,7 +36,9 @@ const (
 
 func (s *Store) dir(l life) string { return s.pieces + string(l.id) + "/" + l.birth + "/" }
 
-func (s *Store) stageName(l life, n uint32) string { return fmt.Sprintf("%s%s%d", s.dir(l), stageMark, n) }
+func (s *Store) stageName(l life, n uint32) string {
+	return fmt.Sprintf("%s%s%d", s.dir(l), stageMark, n)
+}
 
 // joinName returns a name that was never used: the epoch says whose it is, the rest tells it from those of other calls
 // under the same epoch.

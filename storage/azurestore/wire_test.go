@@ -5,6 +5,7 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync"
 )
@@ -52,7 +53,7 @@ func (w *wire) Do(req *http.Request) (*http.Response, error) {
 	}
 	switch f {
 	case lost:
-		return nil, errors.New("injected: the connection broke")
+		return nil, broken(req, "the connection broke")
 	case busy:
 		return answer(req, http.StatusServiceUnavailable, "ServerBusy"), nil
 	}
@@ -68,7 +69,7 @@ func (w *wire) Do(req *http.Request) (*http.Response, error) {
 	if f == void {
 		_, _ = io.Copy(io.Discard, res.Body)
 		_ = res.Body.Close()
-		return nil, errors.New("injected: the connection broke before the answer")
+		return nil, broken(req, "the connection broke before the answer")
 	}
 	if edit != nil {
 		edit(c, res)
@@ -76,8 +77,13 @@ func (w *wire) Do(req *http.Request) (*http.Response, error) {
 	return res, nil
 }
 
+// broken is the kind of error that http.Client returns.
+func broken(req *http.Request, what string) error {
+	return &url.Error{Op: req.Method, URL: req.URL.Path, Err: errors.New("injected: " + what)}
+}
+
 func callOf(req *http.Request) call {
-	from := req.Header.Get("x-ms-copy-source") != ""
+	from := len(req.Header["x-ms-copy-source"]) > 0 // the SDK writes it like this
 	comp := req.URL.Query().Get("comp")
 	c := call{op: req.Method + " " + comp, req: req}
 	switch {

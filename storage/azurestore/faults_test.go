@@ -1,0 +1,213 @@
+package azurestore
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/fileloft/fileloft/tus"
+)
+
+// Whatever single request fails or is answered into the void, the upload comes to its end, right, and leaves nothing.
+func TestEveryRequestMayFail(t *testing.T) {
+	s, w := onAzurite(t, Options{})
+	s.full, s.span = 4, 1500
+	var mu sync.Mutex
+	var rng *rand.Rand
+	shaky := func(call) fault {
+		mu.Lock()
+		defer mu.Unlock()
+		if n := rng.IntN(20); n < 4 {
+			return fault(n)
+		}
+		return none
+	}
+	s.retry.MaxRetries = 1 // so that many calls fail as a whole
+	for seed := range uint64(60) {
+		local := rand.New(rand.NewPCG(seed, 3))
+		rng = rand.New(rand.NewPCG(seed, 4))
+		w.set(func(w *wire) { w.plan = shaky })
+		body := strings.Repeat("0123456789abcdefg", 1+local.IntN(400))
+		p := newUpload(t, s, int64(len(body)))
+		u := &p.lease.Upload
+		for u.Offset < u.Length {
+			rest := body[u.Offset:]
+			if local.IntN(3) > 0 {
+				rest = rest[:1+local.IntN(min(len(rest), 2500))]
+			}
+			r, err := s.Append(t.Context(), p.next(len(rest)), strings.NewReader(rest))
+			if err != nil && !errors.Is(err, tus.ErrUnavailable) {
+				t.Fatalf("seed %d: %v", seed, err)
+			}
+			if local.IntN(5) > 0 {
+				p.take(r, rest)
+			}
+		}
+		insist(t, seed, p.complete)
+		w.set(func(w *wire) { w.plan = nil })
+		if got := p.object(); got != body {
+			t.Fatalf("seed %d: an object of %d bytes is not the %d that were sent", seed, len(got), len(body))
+		}
+		w.set(func(w *wire) { w.plan = shaky })
+		insist(t, seed, func() error { return s.Remove(t.Context(), p.doomed()) })
+		w.set(func(w *wire) { w.plan = nil })
+		if left := left(t, s, *u); len(left) > 0 {
+			t.Errorf("seed %d: left behind: %q", seed, left)
+		}
+	}
+}
+
+func insist(t *testing.T, seed uint64, do func() error) {
+	t.Helper()
+	for range 1000 {
+		err := do()
+		if err == nil {
+			return
+		}
+		if !errors.Is(err, tus.ErrUnavailable) {
+			t.Fatalf("seed %d: %v", seed, err)
+		}
+	}
+	t.Fatalf("seed %d: no end", seed)
+}
+
+// before has something happen once, just before a request.
+func before(w *wire, op string, do func()) (ran *bool) {
+	ran = new(bool)
+	w.set(func(w *wire) {
+		w.plan = func(c call) fault {
+			if c.op == op && !*ran {
+				*ran = true
+				w.set(func(w *wire) { w.plan = nil })
+				do()
+			}
+			return none
+		}
+	})
+	return ran
+}
+
+// A Complete or a Concat that froze just before one of its requests, and wakes up after the removal.
+func TestACompleteThatIsOvertakenBringsNothingBack(t *testing.T) {
+	s, w := onAzurite(t, Options{})
+	s.full = 2
+	parts := partials(t, s, "some", "parts", "", "of it")
+	count := 0
+	for _, op := range []string{"PutBlockList", "PutBlockFromURL", "GetBlobProperties", "CopyBlob", "DeleteBlob"} {
+		for _, bodies := range []int{0, 1, 2, 3, 4} {
+			p := newUpload(t, s, tus.Unknown)
+			for range bodies {
+				p.append("bytes")
+			}
+			do := p.complete
+			if bodies == 4 { // parts of a Final upload instead
+				p = joining(t, s, 14)
+				do = func() error {
+					_, err := s.Concat(t.Context(), p.lease, parts)
+					return err
+				}
+			} else {
+				u := &p.lease.Upload
+				u.Length = u.Offset // as Remove knows it
+			}
+			ran := before(w, op, func() {
+				if err := s.Remove(t.Context(), p.doomed()); err != nil {
+					t.Error(err)
+				}
+			})
+			err := do()
+			w.set(func(w *wire) { w.plan = nil })
+			if !*ran {
+				continue
+			}
+			count++
+			if err == nil && op != "DeleteBlob" { // by then it was done
+				t.Errorf("%s, %d bodies: no error", op, bodies)
+			}
+			if left := left(t, s, p.lease.Upload); len(left) > 0 {
+				t.Errorf("%s, %d bodies: left behind: %q (%v)", op, bodies, left, err)
+			}
+			n, err := s.Collect(t.Context(), time.Now().Add(time.Hour), func(_ context.Context, id tus.ID, _ string) (bool, error) {
+				return id != p.lease.Upload.ID, nil
+			})
+			if n != 0 || err != nil {
+				t.Errorf("collect: %d, %v", n, err)
+			}
+		}
+	}
+	if count < 18 {
+		t.Errorf("%d cases came to happen", count)
+	}
+}
+
+// A bucket that is missing, or cannot be asked, loses nothing: nobody may take an upload for corrupt because of it.
+func TestAStoreThatIsNotThereLosesNothing(t *testing.T) {
+	s, w := onAzurite(t, Options{})
+	s.full = 2
+	if err := s.Ping(t.Context()); err != nil {
+		t.Errorf("ping: %v", err)
+	}
+	p := newUpload(t, s, tus.Unknown)
+	for range 3 {
+		p.append("0123456789")
+	}
+	missing := storeOn(t, s.client, Options{})
+	missing.client = elsewhere(t, w, "none-such")
+	p.s = missing
+	if err := p.complete(); err == nil || errors.Is(err, tus.ErrCorrupt) || errors.Is(err, tus.ErrNotFound) {
+		t.Errorf("no container: %v", err)
+	}
+	if err := missing.Remove(t.Context(), p.doomed()); err == nil {
+		t.Error("remove without a container: no error")
+	}
+	if err := missing.Ping(t.Context()); err == nil {
+		t.Error("ping of no container: no error")
+	}
+	p.s = s
+	for _, f := range []fault{lost, busy, void} {
+		w.set(func(w *wire) { w.plan = func(call) fault { return f } })
+		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+		if _, err := s.Complete(ctx, p.lease); !errors.Is(err, tus.ErrUnavailable) || errors.Is(err, tus.ErrCorrupt) {
+			t.Errorf("a store that is down: %v", err)
+		}
+		if err := s.Ping(ctx); !errors.Is(err, tus.ErrUnavailable) {
+			t.Errorf("ping of a store that is down: %v", err)
+		}
+		cancel()
+		w.set(func(w *wire) { w.plan = nil })
+	}
+	if err := p.complete(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestWhatIsLostIsNotPublished(t *testing.T) {
+	for name, harm := range map[string]func(s *Store, p *uploading) error{
+		"the blocks have expired": func(s *Store, p *uploading) error {
+			return s.discard(t.Context(), s.stageName(lifeOf(&p.lease.Upload), 1))
+		},
+		"a stage that was bound is gone": func(s *Store, p *uploading) error {
+			return s.remove(t.Context(), s.stageName(lifeOf(&p.lease.Upload), 0), nil)
+		},
+	} {
+		s, _ := onAzurite(t, Options{})
+		s.full = 2
+		p := newUpload(t, s, tus.Unknown)
+		for range 3 {
+			p.append("0123456789")
+		}
+		if err := harm(s, p); err != nil {
+			t.Fatal(err)
+		}
+		if err := p.complete(); !errors.Is(err, tus.ErrCorrupt) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if _, err := s.head(t.Context(), string(p.lease.Upload.ID)); !isMissing(err) {
+			t.Errorf("%s: the object was published", name)
+		}
+	}
+}
