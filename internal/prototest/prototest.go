@@ -53,7 +53,7 @@ type Caps struct {
 	Requests  int   // most requests that one row may send, where each is slow; 0: any number
 	// OwnMethods says that what stands in front answers methods that are not HTTP's own by itself, as some routers do.
 	OwnMethods bool
-	Tidies    bool  // a path with dot segments is answered by a redirect to a tidy one, before the handler sees it
+	Tidies     bool // a path with dot segments is answered by a redirect to a tidy one, before the handler sees it
 }
 
 // takes says whether a body of n bytes reaches the handler.
@@ -77,10 +77,7 @@ type suite struct {
 func Run(t *testing.T, start Start) {
 	x := &suite{start: start}
 	x.shared = x.with(t, tus.Options{})
-	for _, rows := range [][]row{
-		coreRows, bodyRows, locationRows, creationRows, deferRows, expiryRows, checksumRows, terminationRows, concatRows, finalRows,
-		downloadRows, featureRows, featureRows2, corsRows, hookRows, eventRows, busyRows, bugRows,
-	} {
+	for _, rows := range tables() {
 		for _, r := range rows {
 			t.Run(r.name, func(t *testing.T) {
 				if r.waits {
@@ -89,6 +86,14 @@ func Run(t *testing.T, start Start) {
 				r.run(t, x)
 			})
 		}
+	}
+}
+
+// tables are all rows, in the order in which they run.
+func tables() [][]row {
+	return [][]row{
+		coreRows, bodyRows, locationRows, creationRows, deferRows, expiryRows, checksumRows, terminationRows, concatRows, finalRows,
+		downloadRows, featureRows, featureRows2, corsRows, hookRows, eventRows, busyRows, bugRows,
 	}
 }
 
