@@ -18,7 +18,7 @@ import (
 
 // What this package relies on, as far as Azurite has it as Azure does: a transaction makes all of its changes or none, its
 // conditions are the entities' ETags, and its failure comes under the status 202. That Azure refuses a transaction over two
-// partitions, and Azurite does not, is why the package's own are held to one here.
+// partitions, and Azurite does not, is made good by the wire of these tests.
 func TestATransactionIsAllOrNothing(t *testing.T) {
 	_, client, _ := open(t, azurite(t), nil)
 	ctx := t.Context()
@@ -54,6 +54,12 @@ func TestATransactionIsAllOrNothing(t *testing.T) {
 	try(client.SubmitTransaction(ctx, []aztables.TransactionAction{replace(now), list}, nil))(t)
 	if got := index(t, client); !slices.Equal(got, []string{"due-1-a"}) {
 		t.Errorf("the index holds %q", got)
+	}
+	elsewhere := aztables.TransactionAction{
+		ActionType: aztables.TransactionTypeInsertReplace, Entity: []byte(`{"PartitionKey":"p01","RowKey":"due-2-a"}`),
+	}
+	if _, err := client.SubmitTransaction(ctx, []aztables.TransactionAction{list, elsewhere}, nil); err == nil {
+		t.Error("a transaction over two partitions was made")
 	}
 }
 

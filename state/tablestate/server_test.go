@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -22,7 +23,8 @@ import (
 	"github.com/fileloft/fileloft/tus"
 )
 
-// wire lies between the client library and the server, below its retries. It counts requests, and can lose them.
+// wire lies between the client library and the server, below its retries. It counts requests, can lose them, and refuses
+// transactions as Azure does and Azurite does not.
 type wire struct {
 	mu    sync.Mutex
 	calls []string
@@ -79,6 +81,9 @@ func (w *wire) Do(req *policy.Request) (*http.Response, error) {
 		f = w.fault(call)
 	}
 	w.mu.Unlock()
+	if call == batch && f.status == 0 && !onePartition(req) {
+		f = fault{status: http.StatusBadRequest, code: "CommandsInBatchActOnDifferentPartitions"}
+	}
 	if f == (fault{}) {
 		return req.Next()
 	}
@@ -101,6 +106,21 @@ func (w *wire) Do(req *policy.Request) (*http.Response, error) {
 		StatusCode: f.status, Status: http.StatusText(f.status), Header: http.Header{}, Request: req.Raw(),
 		Body: io.NopCloser(strings.NewReader(body)),
 	}, nil
+}
+
+var partitionKey = regexp.MustCompile(`PartitionKey(?:='|=%27|":")(\w+)`)
+
+// onePartition reports whether a transaction is what Azure takes. Azurite takes others too.
+func onePartition(req *policy.Request) bool {
+	body, err := io.ReadAll(req.Body())
+	if err != nil || req.RewindBody() != nil {
+		return false
+	}
+	keys := map[string]bool{}
+	for _, m := range partitionKey.FindAllSubmatch(body, -1) {
+		keys[string(m[1])] = true
+	}
+	return len(keys) == 1
 }
 
 // brokenError is what the standard library reports of a broken connection, for what this package looks at.
