@@ -83,7 +83,10 @@ func broken(req *http.Request, what string) error {
 }
 
 func callOf(req *http.Request) call {
-	from := len(req.Header["x-ms-copy-source"]) > 0 // the SDK writes it like this
+	from := false
+	for name := range req.Header { // the SDK writes names in small letters
+		from = from || strings.EqualFold(name, "x-ms-copy-source")
+	}
 	comp := req.URL.Query().Get("comp")
 	c := call{op: req.Method + " " + comp, req: req}
 	switch {
