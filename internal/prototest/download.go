@@ -69,11 +69,17 @@ func testGetRange(t *testing.T, x *suite) {
 		{"bytes=-20000", 0, 10_000},
 		{"bytes=0-9999", 0, 10_000},
 	} {
+		if s.Caps.PlainRanges && strings.HasPrefix(c.asked, "bytes=-") {
+			continue
+		}
 		a := s.do(t, "GET", url, nil, "Range", c.asked)
 		if a.want(t, 206); string(a.Body) != string(want[c.from:c.to]) {
 			t.Errorf("%s: %s", c.asked, difference(a.Body, want[c.from:c.to]))
 		}
 		a.header(t, "Content-Range", fmt.Sprintf("bytes %d-%d/10000", c.from, c.to-1))
+	}
+	if s.Caps.PlainRanges {
+		return
 	}
 	for _, none := range []string{"bytes=10000-", "bytes=20000-30000"} {
 		a, err := s.try("GET", url, nil, "Range", none)

@@ -13,6 +13,8 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/fileloft/fileloft/tus"
@@ -50,7 +52,9 @@ type Caps struct {
 	Functions bool  // the functions among the options (Hooks, Now) take effect
 	MaxBody   int64 // largest request body that the platform passes on; 0: no limit
 	OneValue  bool  // of a header that is sent twice only one value reaches the handler
-	Requests  int   // most requests that one row may send, where each is slow; 0: any number
+	// PlainRanges says that downloads are links to a store that knows ranges by their first byte, with or without the last, and no others.
+	PlainRanges bool
+	Requests    int // most requests that one row may send, where each is slow; 0: any number
 	// OwnMethods says that what stands in front answers methods that are not HTTP's own by itself, as some routers do.
 	OwnMethods bool
 	Tidies     bool // a path with dot segments is answered by a redirect to a tidy one, before the handler sees it
@@ -73,12 +77,15 @@ type suite struct {
 	shared *Server
 }
 
-// Run runs the whole table.
-func Run(t *testing.T, start Start) {
+// Run runs the whole table, or the rows whose names begin with one of prefixes.
+func Run(t *testing.T, start Start, prefixes ...string) {
 	x := &suite{start: start}
 	x.shared = x.with(t, tus.Options{})
 	for _, rows := range tables() {
 		for _, r := range rows {
+			if len(prefixes) > 0 && !slices.ContainsFunc(prefixes, func(p string) bool { return strings.HasPrefix(r.name, p) }) {
+				continue
+			}
 			t.Run(r.name, func(t *testing.T) {
 				if r.waits {
 					t.Parallel()
