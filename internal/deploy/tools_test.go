@@ -27,6 +27,9 @@ func run(t *testing.T, dir string, env []string, name string, args ...string) st
 
 // cfn-lint cannot be pinned with what Go and Node install, so it is used where it is.
 func TestCfnLintFindsNothing(t *testing.T) {
+	if testing.Short() {
+		t.Skip("some seconds")
+	}
 	if _, err := exec.LookPath("cfn-lint"); err != nil {
 		t.Skip("=== SKIPPED: template.yaml is not linted: there is no cfn-lint ===")
 	}
