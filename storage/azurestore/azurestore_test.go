@@ -57,13 +57,13 @@ func suite(t *testing.T, o Options, c storetest.Config, change func(*Store)) {
 
 func TestStore(t *testing.T) {
 	connection(t)
-	suite(t, Options{}, storetest.Config{Seeds: 150}, func(*Store) {})
+	suite(t, Options{}, storetest.Config{Seeds: 100}, func(*Store) {})
 }
 
 // Stages that are full after two blocks, so that nearly every upload is bound and joined.
 func TestSmallStages(t *testing.T) {
 	connection(t)
-	suite(t, Options{Prefix: "in/", AccessTier: "Cool"}, storetest.Config{Seeds: 50}, func(s *Store) {
+	suite(t, Options{Prefix: "in/", AccessTier: "Cool"}, storetest.Config{Seeds: 40}, func(s *Store) {
 		s.full, s.span = 2, 700
 		three := int32(3)
 		s.page = &three

@@ -244,3 +244,23 @@ func TestBlocksGrowWithTheUpload(t *testing.T) {
 		t.Errorf("blocks of %d", s.blockSize(100<<40))
 	}
 }
+
+func TestTheCostOfAConcat(t *testing.T) {
+	s, w := onAzurite(t, Options{})
+	parts := partials(t, s, "one", "two", "", "three")
+	p := joining(t, s, 11)
+	w.take()
+	if _, err := s.Concat(t.Context(), p.lease, parts); err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]int{"GetBlobProperties": 3 + 4, "PutBlockFromURL": 3, "PutBlockList": 1, "CopyBlob": 1, "DeleteBlob": 1}
+	if used := w.take(); !maps.Equal(used, want) {
+		t.Errorf("(-want +got):\n%s", cmp.Diff(want, used))
+	}
+	if got := p.object(); got != "onetwothree" {
+		t.Errorf("%q", got)
+	}
+	if used := w.take(); !maps.Equal(used, map[string]int{"GetBlob": 1}) {
+		t.Errorf("open: %v", used)
+	}
+}

@@ -65,6 +65,9 @@ func classify(err error) error {
 			return err
 		}
 	}
+	if bloberror.HasCode(err, "Crc64Mismatch") { // changed on its way
+		return fmt.Errorf("%w: %w", tus.ErrUnavailable, err)
+	}
 	if bloberror.HasCode(err, bloberror.BlockCountExceedsLimit, bloberror.BlockListTooLong) {
 		return fmt.Errorf("%w: %w", tus.ErrNoSpace, err)
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/blob"
 
 	objectheaders "github.com/fileloft/fileloft/storage/headers"
+	"github.com/fileloft/fileloft/tus"
 )
 
 // accountKey takes a connection string apart.

@@ -3,6 +3,7 @@ package azurestore
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -260,5 +261,32 @@ func TestACopyIsEndedByRemove(t *testing.T) {
 	}
 	if left := left(t, s, p.lease.Upload); len(left) > 0 {
 		t.Errorf("left behind: %q", left)
+	}
+}
+
+// A block that is changed on its way is refused by the store, does not count, and the client may send it again.
+func TestABlockThatIsChangedOnItsWayDoesNotCount(t *testing.T) {
+	s, w := onAzurite(t, Options{})
+	p := newUpload(t, s, tus.Unknown)
+	p.append("right,")
+	w.set(func(w *wire) {
+		w.plan = func(c call) fault {
+			if c.op == "PutBlock" {
+				c.req.Body = io.NopCloser(strings.NewReader("wrnog"))
+			}
+			return none
+		}
+	})
+	r, err := s.Append(t.Context(), p.next(5), strings.NewReader("wrong"))
+	if r.N != 0 || !errors.Is(err, tus.ErrUnavailable) {
+		t.Errorf("%d bytes count, %v", r.N, err)
+	}
+	w.set(func(w *wire) { w.plan = nil })
+	p.append("again")
+	if err := p.complete(); err != nil {
+		t.Fatal(err)
+	}
+	if got := p.object(); got != "right,again" {
+		t.Errorf("the object is %q", got)
 	}
 }
