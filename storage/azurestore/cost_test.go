@@ -164,7 +164,7 @@ func TestMemoryIsBound(t *testing.T) {
 		t.Fatalf("append: %d bytes, %v", r.N, err)
 	}
 	grown := int64(h.peak) - int64(m.HeapAlloc)
-	if grown > (parallel+1)*block*2 {
+	if grown > (parallel+1)*block*3 { // sync.Pool forgets much under the race detector
 		t.Errorf("the heap grew by %d bytes, with %d blocks of %d at a time", grown, parallel, block)
 	}
 	if used := w.take(); used["PutBlock"] != size/block || len(used) != 1 {

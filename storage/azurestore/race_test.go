@@ -1,0 +1,73 @@
+package azurestore
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/fileloft/fileloft/tus"
+)
+
+// Two that complete one upload: what the second commits, or binds, is what the first has made, to the ETag. So neither keeps the
+// other from publishing.
+func TestTwoThatCompleteDoNotDisturbEachOther(t *testing.T) {
+	for bodies := range 4 {
+		s, w := onAzurite(t, Options{})
+		s.full = 2
+		p := newUpload(t, s, tus.Unknown)
+		for range bodies {
+			p.append("bytes")
+		}
+		u := &p.lease.Upload
+		u.Length, u.Phase = u.Offset, tus.Sealed
+		ran := before(w, "CopyBlob", func() {
+			c, err := parseCursor(u.Cursor)
+			if err != nil {
+				t.Fatal(err)
+			}
+			late := p.lease
+			late.Epoch++
+			if _, _, err := s.assemble(t.Context(), &late, &c); err != nil {
+				t.Errorf("%d bodies: the other: %v", bodies, err)
+			}
+		})
+		if err := p.complete(); err != nil || !*ran {
+			t.Errorf("%d bodies: %v, %v", bodies, *ran, err)
+		}
+		if err := s.Remove(t.Context(), p.doomed()); err != nil {
+			t.Error(err)
+		}
+		if left := left(t, s, *u); len(left) > 0 {
+			t.Errorf("%d bodies: left behind: %q", bodies, left)
+		}
+	}
+}
+
+// One that completes while the other is done already, and has deleted what it made the object of.
+func TestACompleteThatIsOvertakenByAnotherSucceeds(t *testing.T) {
+	for _, op := range []string{"PutBlockList", "PutBlockFromURL", "GetBlobProperties", "CopyBlob"} {
+		for bodies := range 5 {
+			s, w := onAzurite(t, Options{})
+			s.full = 2
+			p := newUpload(t, s, tus.Unknown)
+			for range bodies {
+				p.append("bytes")
+			}
+			ran := before(w, op, func() {
+				other := *p
+				other.lease.Epoch++
+				if err := other.complete(); err != nil {
+					t.Errorf("%s, %d bodies: the other: %v", op, bodies, err)
+				}
+			})
+			if err := p.complete(); err != nil {
+				t.Errorf("%s, %d bodies: %v", op, bodies, err)
+			}
+			if !*ran && op != "PutBlockFromURL" {
+				t.Errorf("%s, %d bodies: it did not come to that", op, bodies)
+			}
+			if got := p.object(); got != strings.Repeat("bytes", bodies) {
+				t.Errorf("%s, %d bodies: the object is %q", op, bodies, got)
+			}
+		}
+	}
+}
