@@ -63,13 +63,13 @@ func TestABodyIsCutOffWhileWhatWasReadCanBeSent(t *testing.T) {
 func TestWhatWouldComeTooLateIsNotSent(t *testing.T) {
 	s, w := nowhere(t, Options{BlockSize: 8 << 20}, empty)
 	p := newUpload(t, s, tus.Unknown)
-	ctx, cancel := context.WithTimeout(t.Context(), 1200*time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), 600*time.Millisecond)
 	defer cancel()
 	slow := readerFunc(func(b []byte) (int, error) {
-		time.Sleep(1050 * time.Millisecond)
+		time.Sleep(555 * time.Millisecond)
 		return copy(b, strings.Repeat("x", 16<<10)), errEnd
 	})
-	r, err := s.Append(ctx, p.next(2<<20), &twoStep{strings.NewReader(strings.Repeat("x", 1<<20)), slow})
+	r, err := s.Append(ctx, p.next(2<<20), &twoStep{strings.NewReader(strings.Repeat("x", 256<<10)), slow})
 	if r.N != 0 || !errors.Is(err, context.DeadlineExceeded) || len(w.take()) > 0 {
 		t.Errorf("%d bytes count, %v", r.N, err)
 	}

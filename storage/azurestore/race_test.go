@@ -71,3 +71,22 @@ func TestACompleteThatIsOvertakenByAnotherSucceeds(t *testing.T) {
 		}
 	}
 }
+
+// A Complete that copies between the two requests by which a Remove discards a stage: what is there then is nobody's.
+func TestWhatIsBeingDiscardedIsNotPublished(t *testing.T) {
+	s, w := onAzurite(t, Options{})
+	p := newUpload(t, s, tus.Unknown)
+	p.append("bytes")
+	stage := s.client.NewBlockBlobClient(s.stageName(lifeOf(&p.lease.Upload), 0))
+	ran := before(w, "CopyBlob", func() {
+		if _, err := stage.CommitBlockList(t.Context(), nil, nil); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := p.complete(); err == nil || !*ran {
+		t.Errorf("%v, %v", *ran, err)
+	}
+	if o, err := s.head(t.Context(), string(p.lease.Upload.ID)); !isMissing(err) {
+		t.Errorf("the object is there: %+v, %v", o, err)
+	}
+}
