@@ -90,3 +90,35 @@ func TestWhatIsBeingDiscardedIsNotPublished(t *testing.T) {
 		t.Errorf("the object is there: %+v, %v", o, err)
 	}
 }
+
+// A Remove in whose middle, after it has listed, a late Complete joins the stages, and publishes them when the Remove has
+// ended: it must not find them any more.
+func TestRemoveSeesWhatIsJoinedWhileItRemoves(t *testing.T) {
+	s, w := onAzurite(t, Options{Parallel: 1})
+	s.full = 2
+	p := newUpload(t, s, tus.Unknown)
+	for range 5 {
+		p.append("bytes")
+	}
+	late := p.lease
+	late.Upload.Length, late.Upload.Phase = late.Upload.Offset, tus.Sealed
+	c, err := parseCursor(late.Upload.Cursor)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var joined *object
+	ran := before(w, "PutBlockList", func() {
+		if joined, _, err = s.assemble(t.Context(), &late, &c); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := s.Remove(t.Context(), p.doomed()); err != nil || !*ran {
+		t.Fatal(*ran, err)
+	}
+	if err := s.publish(t.Context(), string(late.Upload.ID), joined); !isMissing(err) {
+		t.Errorf("the late Complete: %v", err)
+	}
+	if left := left(t, s, late.Upload); len(left) > 0 {
+		t.Errorf("left behind: %q", left)
+	}
+}
