@@ -25,13 +25,13 @@ type observer struct {
 
 // observe begins to watch. The caller ends it with close, once the server has come to its end: so metrics can be read, and traces are
 // made, while it drains.
-func (c *serveCmd) observe(ctx context.Context, log *slog.Logger) (*observer, error) {
+func (c *serveCmd) observe(ctx context.Context, env app.Env, log *slog.Logger) (*observer, error) {
 	o := &observer{log: log}
 	var ws watch.Watchers
 	if c.EnableTraces {
-		t, err := tracing.New(ctx, version(), log)
+		t, err := tracing.New(ctx, version(), env.Lookup, log)
 		if err != nil {
-			return nil, fmt.Errorf("%sENABLE_TRACES (--enable-traces): %w", app.Prefix, err)
+			return nil, err // it names the variable
 		}
 		o.log = slog.New(tracing.Logs(log.Handler()))
 		ws = append(ws, t)

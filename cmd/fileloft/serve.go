@@ -36,7 +36,7 @@ func (c *serveCmd) Run(env app.Env, stderr errWriter) error {
 }
 
 func (c *serveCmd) serve(ctx context.Context, env app.Env, stores *backend.Stores, log *slog.Logger) error {
-	o, err := c.observe(ctx, log)
+	o, err := c.observe(ctx, env, log)
 	if err != nil {
 		return err
 	}

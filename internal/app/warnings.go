@@ -34,8 +34,8 @@ func (c Config) Warnings(env Env) []string {
 		list = append(list, Prefix+"ENABLE_PPROF is on: whoever can reach "+c.MetricsBind+" can profile this process, and slow it down")
 	}
 	for _, name := range []string{"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"} {
-		if protocol, _ := env.Lookup(name); c.EnableTraces && protocol == "grpc" {
-			list = append(list, name+" is grpc, and has no effect: traces are sent over HTTP, to port 4318 of most collectors")
+		if protocol, set := env.Lookup(name); c.EnableTraces && set && protocol != "http/protobuf" {
+			list = append(list, name+" has no effect: traces are sent as http/protobuf, which most collectors take at port 4318")
 		}
 	}
 	if c.MaxSize == 0 {

@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"testing"
 
 	"github.com/fileloft/fileloft/internal/tracing"
@@ -16,7 +17,7 @@ func BenchmarkActs(b *testing.B) {
 	sink := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	defer sink.Close()
 	b.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", sink.URL)
-	t, err := tracing.New(b.Context(), "v1", slog.New(slog.DiscardHandler))
+	t, err := tracing.New(b.Context(), "v1", os.LookupEnv, slog.New(slog.DiscardHandler))
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -3,8 +3,7 @@
 // that comes with a W3C traceparent continues its trace.
 //
 // A Tracer is a watch.Watcher. Spans are sent in the background, in batches; what a collector does not take in time is dropped. Where
-// to send, how to sample and what the service is called is read by OpenTelemetry's own libraries, from the OTEL_ variables that all
-// programs with them share.
+// to send, how to sample and what the service is called is said by the OTEL_ variables that all programs with OpenTelemetry share.
 package tracing
 
 import (
@@ -15,7 +14,7 @@ import (
 	"github.com/go-logr/logr"
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
+	"go.opentelemetry.io/otel/exporters/otlp/otlptrace"
 	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/sdk/resource"
 	sdk "go.opentelemetry.io/otel/sdk/trace"
@@ -29,12 +28,17 @@ type Tracer struct {
 	remote   propagation.TraceContext
 }
 
-// New returns a Tracer that sends what it is told. Failures of the sending, and variables that the libraries do not understand, go to
+// New returns a Tracer that sends what it is told. Env finds the variables that say where to and how; an error names the one that cannot
+// be used. Failures of the sending, and variables that the libraries do not understand, go to
 // log, for the whole process: the libraries have one place for them. It sends nothing yet.
-func New(ctx context.Context, version string, log *slog.Logger) (*Tracer, error) {
+func New(ctx context.Context, version string, env func(name string) (value string, ok bool), log *slog.Logger) (*Tracer, error) {
 	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { log.Warn("traces", "error", err) }))
 	otel.SetLogger(logr.FromSlogHandler(log.Handler()))
-	exporter, err := otlptracehttp.New(ctx)
+	c, err := newClient(env)
+	if err != nil {
+		return nil, err
+	}
+	exporter, err := otlptrace.New(ctx, c)
 	if err != nil {
 		return nil, fmt.Errorf("tracing: make the exporter: %w", err)
 	}

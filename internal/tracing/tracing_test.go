@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -99,7 +100,7 @@ func traced(t *testing.T, storage tus.Storage, out io.Writer) (*app.App, func())
 		t.Fatal(err)
 	}
 	log := slog.New(tracing.Logs(app.NewLogger(out, c).Handler()))
-	tr, err := tracing.New(t.Context(), "v1", log)
+	tr, err := tracing.New(t.Context(), "v1", os.LookupEnv, log)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -272,7 +273,7 @@ func TestACollectorThatIsNotThereCostsALineInTheLog(t *testing.T) {
 	t.Setenv("OTEL_TRACES_SAMPLER", "nosuch")
 	var log bytes.Buffer
 	h := slog.NewTextHandler(&log, nil)
-	tr, err := tracing.New(t.Context(), "v1", slog.New(h))
+	tr, err := tracing.New(t.Context(), "v1", os.LookupEnv, slog.New(h))
 	if err != nil {
 		t.Fatal(err)
 	}
