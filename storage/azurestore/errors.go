@@ -37,7 +37,7 @@ func isTaken(err error) bool {
 
 // isNoBlock says that a block of a list is not there.
 func isNoBlock(err error) bool {
-	return bloberror.HasCode(err, bloberror.InvalidBlockList, bloberror.InvalidBlockID)
+	return bloberror.HasCode(err, bloberror.InvalidBlockList)
 }
 
 // status returns the HTTP status that the store answered with, or 0.
