@@ -49,7 +49,7 @@ func TestWhatAnswersMean(t *testing.T) {
 		{"broken JSON", 200, jsonType, `{"reject":`, nil, true},
 		{"two values", 200, jsonType, `{} {"reject":{}}`, nil, true},
 		{"a list", 200, jsonType, `[]`, nil, true},
-		{"not UTF-8", 200, jsonType, "{\"id\":\"\xff\"}", nil, true},
+		{"not UTF-8", 200, jsonType, "{\"reject\":{\"message\":\"\xff\"}}", nil, true},
 		{"a header that is the server's", 403, jsonType, `{"reject":{"headers":{"Upload-Offset":"1"}}}`, nil, true},
 		{"a header of HTTP itself", 403, jsonType, `{"reject":{"headers":{"Transfer-Encoding":"chunked"}}}`, nil, true},
 		{"a header that splits", 403, jsonType, `{"reject":{"headers":{"X":"a\r\nSet-Cookie: b"}}}`, nil, true},

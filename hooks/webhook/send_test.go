@@ -216,6 +216,17 @@ func TestTheContextEndsEverything(t *testing.T) {
 	})
 }
 
+// A client would rather be told to come back than be kept for an hour.
+func TestAQuestionDoesNotWaitLongerThanTheTimeout(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, s := newTest(t, Options{}, answer{status: 503, header: http.Header{"Retry-After": {"3600"}}}, answer{status: 200})
+		start := time.Now()
+		if err := h.PreFinish(t.Context(), finished.Upload); !errors.Is(err, tus.ErrUnavailable) || time.Since(start) != 0 || len(s.seen) != 1 {
+			t.Errorf("%v after %v and %d attempts", err, time.Since(start), len(s.seen))
+		}
+	})
+}
+
 func TestHeadersOfOnesOwnGoAlong(t *testing.T) {
 	h, s := newTest(t, Options{Header: http.Header{"aeg-sas-key": {"k"}, "user-agent": {"us"}}}, answer{status: 200})
 	if err := h.Event(t.Context(), finished); err != nil {

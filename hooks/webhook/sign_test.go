@@ -65,6 +65,7 @@ func TestVerify(t *testing.T) {
 		{"a time that is none", header(id, "now", good), body, 0, 0, []string{secretA}, false},
 		{"a time beyond time", header(id, "9223372036854775807", good), body, 0, 0, []string{secretA}, false},
 		{"a signature of another kind alone", header(id, at, "v1a,"+good[3:]), body, 0, 0, []string{secretA}, false},
+		{"a signature of no kind", header(id, at, good[3:]), body, 0, 0, []string{secretA}, false},
 		{"half a signature", header(id, at, good[:20]), body, 0, 0, []string{secretA}, false},
 		{"an empty signature", header(id, at, "v1,"), body, 0, 0, []string{secretA}, false},
 		{"no headers", http.Header{}, body, 0, 0, []string{secretA}, false},

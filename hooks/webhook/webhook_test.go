@@ -264,6 +264,20 @@ func TestACleanUpWaitsForTheReceiver(t *testing.T) {
 	}
 }
 
+// Who may do nothing does not learn from the order of the answers whether an upload exists.
+func TestAccessToWhatDoesNotExistIsAsked(t *testing.T) {
+	r := receive(t, func(w http.ResponseWriter, _ webhook.Message) {
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(webhook.Answer{Reject: &webhook.Reject{Status: 401}})
+	})
+	_, url := serve(t, r, webhook.Options{Hooks: []string{"access"}}, &clock{})
+	resp, _ := request(t, "PATCH", url+"nobody", "hello", "Upload-Offset", "0")
+	asked := r.of("access")
+	if resp.StatusCode != 401 || len(asked) != 1 || asked[0].Subject != "nobody" || asked[0].Data.Upload.Phase != "" {
+		t.Errorf("%s %+v", resp.Status, asked)
+	}
+}
+
 func TestAnUnknownLengthIsMissing(t *testing.T) {
 	r := receive(t, nil)
 	_, url := serve(t, r, webhook.Options{}, &clock{})
