@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"net/http"
 	"strings"
 	"sync"
 	"testing"
@@ -209,5 +210,40 @@ func TestWhatIsLostIsNotPublished(t *testing.T) {
 		if _, err := s.head(t.Context(), string(p.lease.Upload.ID)); !isMissing(err) {
 			t.Errorf("%s: the object was published", name)
 		}
+	}
+}
+
+// Blocks are sent side by side. Of those that arrived only the ones before the first that did not count, and no id is used again.
+func TestWhatIsBehindALostBlockDoesNotCount(t *testing.T) {
+	s, w := onAzurite(t, Options{})
+	s.retry.MaxRetries = -1
+	p := newUpload(t, s, tus.Unknown)
+	body := strings.Repeat("0123456789", 350) // four blocks, all on their way at once
+	lease := p.next(len(body))
+	arrived := make(chan struct{}, 4)
+	w.set(func(w *wire) {
+		w.plan = func(c call) fault {
+			if c.req.URL.Query().Get("blockid") != blockID(lease.Slots.First+1) {
+				return none
+			}
+			for range 3 {
+				<-arrived
+			}
+			return lost
+		}
+		w.edit = func(call, *http.Response) { arrived <- struct{}{} }
+	})
+	r, err := s.Append(t.Context(), lease, strings.NewReader(body))
+	if r.N != 1000 || r.NextSlot != lease.Slots.First+4 || !errors.Is(err, tus.ErrUnavailable) {
+		t.Errorf("%d bytes count, the next slot is %d of %+v, %v", r.N, r.NextSlot, lease.Slots, err)
+	}
+	w.set(func(w *wire) { w.plan, w.edit = nil, nil })
+	p.take(r, body)
+	p.append(body[1000:])
+	if err := p.complete(); err != nil {
+		t.Fatal(err)
+	}
+	if got := p.object(); got != body {
+		t.Errorf("the object is %.30q... of %d bytes", got, len(got))
 	}
 }
