@@ -190,9 +190,10 @@ azure-handler:
 	@mkdir -p "$$(dirname "$(AZURE_OUT)")"
 	@CGO_ENABLED=0 GOOS=linux GOARCH=amd64 $(GO) build -trimpath -buildvcs=false -ldflags '-s -w' -o "$(AZURE_OUT)" ./functions/azure
 
-docs: ## Write the tables of settings and of the protocol into README.md and docs
+docs: ## Write the tables of settings, of the protocol and of metrics into README.md and docs
 	$(GO) test ./internal/app -run '^TestTheREADMEHasTheSettings$$' -count 1 -update
 	$(GO) test ./internal/prototest -run '^TestTheProtocolPageHasTheRows$$' -count 1 -update
+	$(GO) test ./internal/metrics -run '^TestThePageHasAllMetrics$$' -count 1 -update
 
 cost: servers ## Count what a GiB costs, and write the tables into docs/cost.md
 	$(GO) test ./internal/ledger -count 1 -update

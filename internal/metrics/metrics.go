@@ -155,8 +155,8 @@ func (m *Metrics) ofSweeps() {
 
 func (m *Metrics) ofClients() {
 	m.attempts = m.counterVec("client_requests_total", "Requests sent to S3, DynamoDB and Azure Storage for a step. Code none: there was no answer.", "service", "code")
-	m.attemptSeconds = m.histogramVec("client_request_duration_seconds", "Time until the answer to such a request.", callBuckets, "service")
-	m.attemptRetries = m.counterVec("client_retries_total", "Such requests that repeat one that failed, as AWS's clients do by themselves. Others do not say which of their requests are.", "service")
+	m.attemptSeconds = m.histogramVec("client_request_duration_seconds", "Time until the answer to a request to S3, DynamoDB or Azure Storage begins.", callBuckets, "service")
+	m.attemptRetries = m.counterVec("client_retries_total", "Requests to S3 and DynamoDB that repeat one that failed, as AWS's clients do by themselves. Other clients do not say which of their requests are.", "service")
 }
 
 // zero makes series that begin at nought, so that their first increase is seen.

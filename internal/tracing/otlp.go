@@ -21,7 +21,7 @@ import (
 )
 
 // A client sends spans by OTLP over HTTP, as protobuf ("OTLP Specification 1.x", OTLP/HTTP; "OpenTelemetry Protocol Exporter" for the
-// variables). OpenTelemetry's own client links gRPC, which is a third of a server for files, and logs headers that it does not
+// variables). OpenTelemetry's own client links gRPC, which is an eighth of a server for files, and logs headers that it does not
 // understand, where tokens are.
 type client struct {
 	http    *http.Client
