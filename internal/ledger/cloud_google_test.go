@@ -60,7 +60,19 @@ func newGoogle(t *testing.T, o gcsfake.Options) *google {
 		t.Fatal(err)
 	}
 	t.Cleanup(l.Close)
-	return &google{project: fmt.Sprintf("project-%d", e.projects.Add(1)), addr: e.process.Addr, fake: fake, gcs: l.URL}
+	g := &google{project: fmt.Sprintf("project-%d", e.projects.Add(1)), addr: e.process.Addr, fake: fake, gcs: l.URL}
+	// The emulator's first writes may take so long that the driver would repeat them.
+	warm := g.database(t).Collection("warm")
+	for range 3 {
+		doc, _, err := warm.Add(t.Context(), map[string]any{"n": 1})
+		if err == nil {
+			_, err = doc.Get(t.Context())
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return g
 }
 
 // database returns a client that no ledger sees.

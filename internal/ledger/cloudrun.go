@@ -14,9 +14,10 @@ func (l *Ledger) CloudRun(target string, memoryGiB float64) (http.Handler, error
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		begin := time.Now()
+		l.enter(func(b *Bill) { b.served(1, 0, memoryGiB) })
 		p.ServeHTTP(w, r)
 		took := (time.Since(begin) + 100*time.Millisecond - 1).Truncate(100 * time.Millisecond)
-		l.enter(func(b *Bill) { b.served(1, took, memoryGiB) })
+		l.enter(func(b *Bill) { b.served(0, took, memoryGiB) }) // the client may have had its answer by now
 	}), nil
 }
 

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"net/http/httptest"
+	"slices"
 	"testing"
 	"time"
 
@@ -12,9 +13,8 @@ import (
 // cost of a pair is the same from the second on, the rest is a multiple of it.
 func TestAGiBThroughLambda(t *testing.T) {
 	c, l := newCloud(t), New()
-	// As template.yaml, but on a slow machine a checkpoint would come in between.
 	f := c.function(t, l, program(t, "functions/lambda"),
-		"FILELOFT_ENABLE_EXPIRATION=true", "FILELOFT_EXPIRATION_TTL=432000", "FILELOFT_CHECKPOINT_INTERVAL=1h")
+		append(unhurried, "FILELOFT_ENABLE_EXPIRATION=true", "FILELOFT_EXPIRATION_TTL=432000")...) // as template.yaml
 	srv := httptest.NewServer(l.HTTPAPI(lambdagate.HTTPAPI(f, nil)))
 	defer srv.Close()
 	const bodies, gib = 24, 256
@@ -71,8 +71,7 @@ const assumed = 250 * time.Millisecond
 // The standalone server on S3: bodies of 64 MiB, 16 to a GiB; three are sent.
 func TestAGiBThroughAServer(t *testing.T) {
 	c, l := newCloud(t), New()
-	// On a slow link the time of a checkpoint comes before its size, and costs a tail: docs/cost.md says so.
-	server := run(t, program(t, "cmd/fileloft"), append(c.behind(t, l), "FILELOFT_CHECKPOINT_INTERVAL=1h", "FILELOFT_SWEEP_INTERVAL=0")...)
+	server := run(t, program(t, "cmd/fileloft"), slices.Concat(c.behind(t, l), unhurried, []string{"FILELOFT_SWEEP_INTERVAL=0"})...)
 	const bodies, gib = 3, 16
 	created, patches := upload(t, l, "http://"+server.addr+"/files/", bodies, 64*mib)
 	constant(t, patches[1:bodies-1], map[string]map[string]int{"s3": {"UploadPart": 4}, "dynamodb": {"UpdateItem": 2}},

@@ -28,8 +28,10 @@ func TestMain(m *testing.M) {
 	}
 	bin = dir
 	code := m.Run()
-	if emulator.process != nil {
-		emulator.process.Stop()
+	for _, p := range []*servers.Process{emulator.process, azurite.process} {
+		if p != nil {
+			p.Stop()
+		}
 	}
 	_ = os.RemoveAll(dir)
 	os.Exit(code)

@@ -53,3 +53,29 @@ func (b *Bill) lines(t *strings.Builder, prices ...price) (sum float64) {
 func total(t *strings.Builder, what string, usd float64) {
 	fmt.Fprintf(t, "| **%s** | | **%.6f** |\n", what, usd)
 }
+
+// sweeps writes what sweeps cost in 30 days, of which this is the bill of one, by how often there is one. A job of Cloud
+// Scheduler has its price whatever it does.
+func (b *Bill) sweeps(prices ...price) string {
+	var t strings.Builder
+	t.WriteString("| in 30 days | units a sweep | US$, every minute | every 5 minutes | every 10 minutes |\n|---|---|---|---|---|\n")
+	var sums [3]float64
+	for _, p := range prices {
+		n, all := trim(fmt.Sprintf("%.2f", b.Units[p.name])), p == job
+		if all {
+			n = "one in all"
+		}
+		fmt.Fprintf(&t, "| %s | %s |", p.name, n)
+		for i, minutes := range [3]float64{1, 5, 10} {
+			usd := p.of(b.Units[p.name] * 30 * 24 * 60 / minutes)
+			if all {
+				usd = p.of(30)
+			}
+			sums[i] += usd
+			fmt.Fprintf(&t, " %.4f |", usd)
+		}
+		t.WriteString("\n")
+	}
+	fmt.Fprintf(&t, "| **together** | | **%.4f** | **%.4f** | **%.4f** |\n", sums[0], sums[1], sums[2])
+	return t.String()
+}

@@ -3,7 +3,6 @@ package ledger
 import (
 	"fmt"
 	"strings"
-	"time"
 )
 
 // The list is of November 2026, for us-west1 (Oregon): a bucket of one region, Firestore's Standard edition, Cloud Run in a region of its
@@ -38,27 +37,5 @@ func (b *Bill) perGiBOnGoogle() string {
 
 // sweepsOnGoogle writes what sweeps cost in 30 days that find nothing, of which this is the bill of one.
 func (b *Bill) sweepsOnGoogle() string {
-	var t strings.Builder
-	every := []time.Duration{time.Minute, 5 * time.Minute, 10 * time.Minute}
-	t.WriteString("| in 30 days | units a sweep | US$, every minute | every 5 minutes | every 10 minutes |\n|---|---|---|---|---|\n")
-	sums := make([]float64, len(every))
-	row := func(name, units string, usd func(sweeps float64) float64) {
-		fmt.Fprintf(&t, "| %s | %s |", name, units)
-		for i, pause := range every {
-			n := usd(float64(30 * 24 * time.Hour / pause))
-			sums[i] += n
-			fmt.Fprintf(&t, " %.4f |", n)
-		}
-		t.WriteString("\n")
-	}
-	for _, p := range []price{gcsA, docReads, runRequests, runCPU, runMemory} {
-		n := b.Units[p.name]
-		row(p.name, trim(fmt.Sprintf("%.2f", n)), func(sweeps float64) float64 { return p.of(n * sweeps) })
-	}
-	row(job.name, "", func(float64) float64 { return job.of(30) })
-	t.WriteString("| **together** | |")
-	for _, sum := range sums {
-		fmt.Fprintf(&t, " **%.4f** |", sum)
-	}
-	return t.String() + "\n"
+	return b.sweeps(gcsA, docReads, runRequests, runCPU, runMemory, job)
 }
