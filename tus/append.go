@@ -25,7 +25,12 @@ func (h *Handler) append(ctx context.Context, id ID, offset, length int64, b *bo
 		return lease.Upload, h.giveBack(ctx, lease, err)
 	}
 	if u.Phase != Open { // nothing to store: only something to finish
-		return h.settle(ctx, lease)
+		next, err := h.settle(ctx, lease)
+		if err != nil && u.Phase == Doomed { // to clients it is gone, whatever keeps the rest of it here
+			h.opt.Log.WarnContext(ctx, "tus: removal is left to Sweep", "upload", id, "error", err)
+			return Upload{}, faultNotFound
+		}
+		return next, err
 	}
 	// What an earlier request owes is told before what this one brings; the next commit strikes it off.
 	u.Pending = h.deliver(ctx, u, u.Pending)

@@ -28,6 +28,9 @@ func (h *Handler) deliver(ctx context.Context, u Upload, owed Events) Events {
 		owed &^= owedCleanup
 	}
 	if h.opt.Hooks.Event == nil {
+		if dropped := owed &^ owedCleanup; dropped != 0 {
+			h.opt.Log.WarnContext(ctx, "tus: events were owed, and this process has no hook to tell: dropped", "upload", u.ID, "events", dropped)
+		}
 		return owed & owedCleanup
 	}
 	for _, kind := range [...]Events{Created, Progress, Finished, Terminated} {
