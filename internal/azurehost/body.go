@@ -12,8 +12,9 @@ import (
 // A streamBody is a request's body on its way to the worker. The worker may answer before all has been read.
 type streamBody struct {
 	io.Reader
-	read  atomic.Bool // something was
-	ended atomic.Bool // with all bytes, or an error
+	read   atomic.Bool // something was
+	ended  atomic.Bool // with all bytes, or an error
+	broken atomic.Bool // with an error
 
 	mu   sync.Mutex // held while somebody reads
 	over bool
@@ -30,6 +31,7 @@ func (b *streamBody) Read(p []byte) (int, error) {
 	b.read.Store(true)
 	n, err := b.Reader.Read(p)
 	if err != nil {
+		b.broken.Store(!errors.Is(err, io.EOF))
 		b.ended.Store(true)
 	}
 	return n, err
@@ -53,5 +55,4 @@ func (b *streamBody) end(w http.ResponseWriter) {
 	defer b.mu.Unlock()
 	b.over = true
 	_, _ = io.Copy(io.Discard, b.Reader)
-	_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
 }

@@ -85,7 +85,7 @@ func (a *App) forward(w http.ResponseWriter, r *http.Request, in *instance) {
 	out := a.request(r, in, body)
 	resp, err := a.send(r.Context(), in, out, body)
 	if err != nil {
-		a.fail(w, r.Context(), err)
+		a.fail(w, r.Context(), body, err)
 		return
 	}
 	defer resp.Body.Close()
@@ -121,13 +121,15 @@ func (a *App) forward(w http.ResponseWriter, r *http.Request, in *instance) {
 }
 
 // fail answers for a worker that did not: HttpForwarder.cs of YARP, ReportErrorAsync and HandleRequestBodyFailure.
-func (a *App) fail(w http.ResponseWriter, ctx context.Context, err error) {
+func (a *App) fail(w http.ResponseWriter, ctx context.Context, body *streamBody, err error) {
 	var large *http.MaxBytesError
 	switch {
 	case errors.As(err, &large):
 		w.WriteHeader(http.StatusRequestEntityTooLarge)
 	case errors.Is(ctx.Err(), context.Canceled): // by the client, who is gone
 		panic(http.ErrAbortHandler)
+	case body.broken.Load(): // by the client too
+		w.WriteHeader(http.StatusBadRequest)
 	default:
 		a.failed.Add(1)
 		w.WriteHeader(http.StatusBadGateway)
