@@ -247,3 +247,23 @@ func TestWhatIsBehindALostBlockDoesNotCount(t *testing.T) {
 		t.Errorf("the object is %.30q... of %d bytes", got, len(got))
 	}
 }
+
+// What the store holds must be as long as what was committed, or it is not published.
+func TestABlobOfAnotherLengthIsNotPublished(t *testing.T) {
+	s, _ := onAzurite(t, Options{})
+	p := newUpload(t, s, tus.Unknown)
+	p.append("12345")
+	u := &p.lease.Upload
+	c, err := parseCursor(u.Cursor)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Stages[0].Size++
+	u.Cursor, u.Offset = c.format(), 6
+	if err := p.complete(); !errors.Is(err, tus.ErrCorrupt) {
+		t.Errorf("%v", err)
+	}
+	if _, err := s.head(t.Context(), string(u.ID)); !isMissing(err) {
+		t.Error("the object was published")
+	}
+}
