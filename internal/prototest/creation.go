@@ -172,6 +172,9 @@ func testCR8(t *testing.T, x *suite) {
 	need(t, s.Caps.Streaming, "bodies that arrive in part")
 	want := data(1000)
 	for _, half := range []bool{false, true} { // a body that stalls, and one that is cut
+		if half && s.Caps.NoHalfClose {
+			continue
+		}
 		c := s.dial(t)
 		c.begin(t, "POST", s.URL, "Content-Type", octets, "Upload-Length", "1000", "Content-Length", "1000")
 		c.send(t, string(want[:400]))

@@ -52,6 +52,8 @@ type Caps struct {
 	Functions bool  // the functions among the options (Hooks, Now) take effect
 	MaxBody   int64 // largest request body that the platform passes on; 0: no limit
 	OneValue  bool  // of a header that is sent twice only one value reaches the handler
+	// NoHalfClose says that who closes his side of a connection in the middle of a body gets no answer of the handler.
+	NoHalfClose bool
 	// PlainRanges says that downloads are links to a store that knows ranges by their first byte, with or without the last, and no others.
 	PlainRanges bool
 	Requests    int // most requests that one row may send, where each is slow; 0: any number
