@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
-	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -120,7 +119,7 @@ func (h *Handler) commit(ctx context.Context, l Lease, next Upload, keep bool, s
 type hold struct {
 	h     *Handler
 	lost  context.CancelCauseFunc // ends the body when the lease is lost
-	mu    sync.Mutex
+	busy  chan struct{}           // full: somebody uses what follows, for as long as a commit takes
 	lease Lease
 	err   error // why the lease is lost
 	timer *time.Timer
@@ -132,18 +131,18 @@ type hold struct {
 
 // keep starts to renew l. The caller ends it with stop and takes the lease as it then is.
 func (h *Handler) keep(ctx context.Context, l Lease, lost context.CancelCauseFunc) *hold {
-	k := &hold{h: h, lease: l, lost: lost}
+	k := &hold{h: h, lease: l, lost: lost, busy: make(chan struct{}, 1)}
 	every := h.opt.LeaseTTL / 3
-	k.mu.Lock() // renew uses the timer, and may run before this returns
-	defer k.mu.Unlock()
+	k.lock() // renew uses the timer, and may run before this returns
+	defer k.unlock()
 	k.timer = time.AfterFunc(every, func() { k.renew(ctx, every) })
 	return k
 }
 
 // renew commits the record as it is under a new expiry. It claims the very slots that are in use.
 func (k *hold) renew(ctx context.Context, every time.Duration) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
+	k.lock()
+	defer k.unlock()
 	if k.off || k.err != nil {
 		return
 	}
@@ -158,6 +157,11 @@ func (k *hold) renew(ctx context.Context, every time.Duration) {
 	}
 	k.timer.Reset(every)
 }
+
+// A mutex would do, but that testing/synctest takes waiting for one for work: it could not tell that a request stands still
+// because its renewal does.
+func (k *hold) lock()   { k.busy <- struct{}{} }
+func (k *hold) unlock() { <-k.busy }
 
 // reading is told when the body is waited for, and when the wait is over.
 func (k *hold) reading(waits bool) {
@@ -181,8 +185,8 @@ func guard(call func() error) (err error) {
 // stop ends the renewing, waits for one under way, and returns the lease as it is, or why it is lost.
 func (k *hold) stop() (Lease, error) {
 	k.timer.Stop()
-	k.mu.Lock()
-	defer k.mu.Unlock()
+	k.lock()
+	defer k.unlock()
 	k.off = true
 	return k.lease, k.err
 }
