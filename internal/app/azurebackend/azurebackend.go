@@ -9,6 +9,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
@@ -34,6 +35,9 @@ func Storage(c app.Config) (*azurestore.Store, error) {
 		if err != nil {
 			return nil, unread(err)
 		}
+		if opt.Signer, err = keySigner(c.AzureConnectionString); err != nil {
+			return nil, unread(err)
+		}
 		return azurestore.New(client, opt)
 	}
 	cred, err := credential()
@@ -51,6 +55,20 @@ func Storage(c app.Config) (*azurestore.Store, error) {
 	}
 	opt.Signer = azurestore.NewDelegationSigner(keys)
 	return azurestore.New(client, opt)
+}
+
+// keySigner signs with the key of a connection string, such that links can name the headers to answer with. One that has a signature in
+// place of a key signs nothing.
+func keySigner(connection string) (azurestore.Signer, error) {
+	part := map[string]string{}
+	for pair := range strings.SplitSeq(connection, ";") {
+		k, v, _ := strings.Cut(pair, "=")
+		part[strings.TrimSpace(k)] = v
+	}
+	if part["AccountName"] == "" || part["AccountKey"] == "" {
+		return nil, nil
+	}
+	return azurestore.NewKeySigner(part["AccountName"], part["AccountKey"])
 }
 
 // State opens the table.
