@@ -28,6 +28,7 @@ type client struct {
 	url     string
 	header  http.Header
 	timeout time.Duration // of one attempt
+	pause   time.Duration // before the second; it doubles from there on
 	gzip    bool
 }
 
@@ -47,7 +48,7 @@ func (l lookup) of(name string) (value, variable string) {
 
 // newClient reads the variables. An error names the one that cannot be used, and not its value.
 func newClient(env lookup) (*client, error) {
-	c := &client{header: http.Header{"Content-Type": {"application/x-protobuf"}, "User-Agent": {"fileloft"}}, timeout: 10 * time.Second}
+	c := &client{header: http.Header{"Content-Type": {"application/x-protobuf"}, "User-Agent": {"fileloft"}}, timeout: 10 * time.Second, pause: firstPause}
 	var err error
 	if c.url, err = endpoint(env); err != nil {
 		return nil, err
@@ -149,7 +150,7 @@ func (c *client) UploadTraces(ctx context.Context, spans []*tracepb.ResourceSpan
 	if err != nil {
 		return fmt.Errorf("tracing: encode spans: %w", err)
 	}
-	pause := firstPause
+	pause := c.pause
 	for n := 1; ; n++ {
 		after, err := c.send(ctx, body)
 		if err == nil || after < 0 || n == attempts {
