@@ -48,8 +48,9 @@ import (
 var presets = map[string]string{
 	"storage":         "azure",
 	"max-chunk":       "64MiB",
-	"request-timeout": "210s", // less than the front end's, which counts from before the host has started
-	"sweep-interval":  "0",    // the timer sweeps
+	"request-timeout": "210s",   // less than the front end's, which counts from before the host has started
+	"sweep-interval":  "0",      // the timer sweeps
+	"azure-memory":    "128MiB", // the smallest instances have 512 MB, the host's process included
 	"log-format":      "json",
 }
 
