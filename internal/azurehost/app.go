@@ -67,6 +67,7 @@ type App struct {
 	all    []*instance
 	next   atomic.Uint32
 	closed chan struct{}
+	once   sync.Once
 	work   sync.WaitGroup // what watches the processes
 
 	requests, failed atomic.Int64
@@ -186,9 +187,9 @@ func (a *App) KillBusy(ctx context.Context) Instance {
 	return victim
 }
 
-// Close kills all instances and returns when all have ended. Requests that are under way fail.
+// Close kills all instances and returns when all have ended. Requests that are under way fail. It may be called twice.
 func (a *App) Close() {
-	close(a.closed)
+	a.once.Do(func() { close(a.closed) })
 	for _, in := range a.all {
 		in.end()
 	}

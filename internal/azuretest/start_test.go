@@ -29,9 +29,7 @@ func BenchmarkStart(b *testing.B) {
 		}
 		b.StopTimer()
 		resp.Body.Close()
-		for _, in := range a.Instances() {
-			a.Kill(in.PID)
-		}
+		a.Close()
 		b.StartTimer()
 	}
 }
