@@ -12,6 +12,8 @@ import (
 
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
 	"google.golang.org/protobuf/proto"
+
+	"github.com/fileloft/fileloft/internal/servers"
 )
 
 // spans is what a collector was sent.
@@ -137,5 +139,45 @@ func TestSecretsAreInNoLog(t *testing.T) {
 		if r := inside(t, []string{bad}); r.status != 2 || strings.Contains(r.stderr, strings.TrimRight(key, "=")) {
 			t.Errorf("%+v", r)
 		}
+	}
+}
+
+// On a real server of S3: each part of a body is a span within its step, and each request is counted.
+func TestPartsAreSpansWithinTheirStep(t *testing.T) {
+	if testing.Short() {
+		t.Skip("real servers do not run under -short")
+	}
+	t.Parallel()
+	c, s3 := collect(t), servers.S3(t)
+	s := serve(t, command(t, []string{
+		"FILELOFT_STORAGE=s3", "FILELOFT_STATE=memory", "FILELOFT_S3_BUCKET=" + s3.Bucket(t, "uploads"), "FILELOFT_S3_ENDPOINT=" + s3.URL,
+		"FILELOFT_S3_REGION=us-east-1", "FILELOFT_S3_FORCE_PATH_STYLE=true", "FILELOFT_S3_PART_SIZE=5MiB",
+		"AWS_ACCESS_KEY_ID=" + s3.Access, "AWS_SECRET_ACCESS_KEY=" + s3.Secret,
+		"FILELOFT_METRICS_BIND=127.0.0.1:0", "FILELOFT_ENABLE_TRACES=1", "OTEL_EXPORTER_OTLP_ENDPOINT=" + c.url,
+	}))
+	const size = 12 << 20
+	path := create(t, s, size)
+	if resp := s.request(http.MethodPatch, path, randomBytes(size), "Upload-Offset", "0"); resp.StatusCode != http.StatusNoContent {
+		t.Fatal(resp.Status)
+	}
+	requests := s.value("client_requests_total", "service", "s3", "code", "200") + s.value("client_requests_total", "service", "s3", "code", "204")
+	s.stop()
+	steps, spans, parts := map[string]string{}, 0.0, 0
+	for _, span := range c.all {
+		steps[hex.EncodeToString(span.GetSpanId())] = span.GetName()
+		if strings.HasPrefix(span.GetName(), "s3 ") {
+			spans++
+		}
+	}
+	for _, span := range c.all {
+		if span.GetName() != "s3 UploadPart" {
+			continue
+		}
+		if parts++; steps[hex.EncodeToString(span.GetParentSpanId())] != "storage.append" {
+			t.Errorf("the parent of a part is %q", steps[hex.EncodeToString(span.GetParentSpanId())])
+		}
+	}
+	if parts < 2 || requests != spans || requests < 4 { // begin, two parts, complete
+		t.Errorf("%d parts of %d bytes, %v spans, %v requests; spans %v", parts, size, spans, requests, steps)
 	}
 }
