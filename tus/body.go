@@ -117,7 +117,7 @@ func (p *pump) run(ctx context.Context, src io.Reader, idle time.Duration) {
 		}
 		if err != nil {
 			p.end(errors.Is(err, io.EOF))
-			err = p.reason(ctx, err)
+			err = p.reason(ctx, err, idle)
 		}
 		p.full <- pumped{buf: buf, b: (*buf)[:n], err: err}
 		if err != nil {
@@ -126,17 +126,19 @@ func (p *pump) run(ctx context.Context, src io.Reader, idle time.Duration) {
 	}
 }
 
-// reason says why a body ended: a deadline that passed is either ours, from cutOff, or the client's silence.
-func (p *pump) reason(ctx context.Context, err error) error {
+// reason says why a body ended: a deadline that passed is either ours, from cutOff, or the client's silence. The silence may have ended ctx
+// too: net/http does so over HTTP/1 when it cannot read on.
+func (p *pump) reason(ctx context.Context, err error, idle time.Duration) error {
+	var t interface{ Timeout() bool }
+	late := errors.As(err, &t) && t.Timeout()
+	canceled := errors.Is(context.Cause(ctx), context.Canceled)
 	switch {
 	case errors.Is(err, io.EOF):
 		return io.EOF
+	case ctx.Err() == nil && late, canceled && late && p.silence() >= idle:
+		return errStalled
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
-	}
-	var t interface{ Timeout() bool }
-	if errors.As(err, &t) && t.Timeout() {
-		return errStalled
 	}
 	return err
 }
