@@ -91,6 +91,7 @@ type flight struct {
 	rest   *io.PipeWriter
 	answer chan *http.Response // its body closed; nil where there was none
 	err    error
+	text   string
 }
 
 // patchSlowly begins a PATCH of length bytes from 0 on by the server's client. When it returns, the server is reading and the first
@@ -115,7 +116,8 @@ func (s *server) patchSlowly(path string, length int, first []byte) *flight {
 		defer in.Close()
 		resp, err := s.client.Do(r)
 		if err == nil {
-			_, _ = io.Copy(io.Discard, resp.Body)
+			b, _ := io.ReadAll(resp.Body)
+			f.text = string(b)
 			_ = resp.Body.Close()
 		}
 		f.err = err
