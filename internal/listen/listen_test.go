@@ -82,7 +82,7 @@ func TestTheSocketHasThePermissionsThatWereAskedForWhateverTheUmask(t *testing.T
 }
 
 // pair writes a new certificate with a serial number and its key, one after the other, as careless programs do.
-func pair(t *testing.T, chain, key string, serial int64) {
+func pair(t testing.TB, chain, key string, serial int64) {
 	t.Helper()
 	k, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -147,5 +147,21 @@ func TestACertificateChangesUnderManyHandshakes(t *testing.T) {
 	got, err := c.get(&tls.ClientHelloInfo{})
 	if err != nil || got.Leaf.SerialNumber.Int64() != changes+1 {
 		t.Errorf("in the end it is number %v, want %d (%v)", got.Leaf.SerialNumber, changes+1, err)
+	}
+}
+
+// What a handshake pays for a certificate that may have changed.
+func BenchmarkUnchangedCertificate(b *testing.B) {
+	dir := b.TempDir()
+	chain, key := filepath.Join(dir, "c"), filepath.Join(dir, "k")
+	pair(b, chain, key, 1)
+	c, err := NewCertificate(chain, key, slog.New(slog.DiscardHandler))
+	if err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		if _, err := c.get(nil); err != nil {
+			b.Fatal(err)
+		}
 	}
 }
