@@ -3,6 +3,7 @@ package app
 import (
 	"fmt"
 	"regexp"
+	"strings"
 )
 
 // What Azure takes as names ("Naming rules and restrictions for Azure resources"; "Understanding the Table service data model").
@@ -25,6 +26,9 @@ func (c Config) checkAzure() error {
 		return nil
 	case c.AzureConnectionString == "" && c.AzureAccount == "":
 		return fmt.Errorf("%sAZURE_ACCOUNT (--azure-account) must name the storage account, or %sAZURE_CONNECTION_STRING say how to reach it",
+			Prefix, Prefix)
+	case strings.Contains(c.AzureAccount, "="): // its key is in no log and no error
+		return fmt.Errorf("%sAZURE_ACCOUNT (--azure-account) holds more than a name: a connection string belongs into %sAZURE_CONNECTION_STRING",
 			Prefix, Prefix)
 	case c.AzureConnectionString == "" && !azureAccount.MatchString(c.AzureAccount):
 		return fmt.Errorf("%sAZURE_ACCOUNT (--azure-account): %q is not the name of a storage account: 3 to 24 lower-case letters and digits, no URL",

@@ -283,6 +283,7 @@ func TestSettingsThatCannotGoTogetherAreRefused(t *testing.T) {
 		{Env{"FILELOFT_HOOKS_URL=http://h/", "FILELOFT_HOOKS_FORWARD_HEADERS=Cookie", "FILELOFT_HOOKS_EVENTS=finished,pre-create"}, ""},
 		{Env{"FILELOFT_STORAGE=s3", "FILELOFT_S3_BUCKET=b", "FILELOFT_S3_KMS_KEY=k"}, "FILELOFT_S3_KMS_KEY"},
 		{Env{"FILELOFT_STORAGE=s3", "FILELOFT_S3_BUCKET=b", "FILELOFT_S3_KMS_KEY=k", "FILELOFT_S3_SSE=aws:kms"}, ""},
+		{Env{"FILELOFT_STATE=table", "FILELOFT_AZURE_ACCOUNT=AccountName=a;AccountKey=hunter2"}, "FILELOFT_AZURE_ACCOUNT (--azure-account) holds more than a name: a connection string belongs into FILELOFT_AZURE_CONNECTION_STRING"},
 		{Env{"FILELOFT_ENABLE_PPROF=on"}, "FILELOFT_ENABLE_PPROF"},
 		{Env{"FILELOFT_ENABLE_PPROF=on", "FILELOFT_METRICS_BIND=127.0.0.1:0"}, ""},
 		{Env{"FILELOFT_DYNAMODB_ENDPOINT=http://x"}, "FILELOFT_DYNAMODB_ENDPOINT"},

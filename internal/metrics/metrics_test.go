@@ -160,9 +160,7 @@ func TestNoLabelHoldsWhatAClientChose(t *testing.T) {
 }
 
 func TestWhyUploadsAreRemoved(t *testing.T) {
-	var skew atomic.Int64
-	now := func() time.Time { return time.Now().Add(time.Duration(skew.Load())) }
-	r := newReplica(t, memstate.New(&memstate.Options{Now: now}), memstore.New(nil),
+	r := newReplica(t, memstate.New(nil), memstore.New(nil),
 		"FILELOFT_ENABLE_EXPIRATION=1", "FILELOFT_EXPIRATION_TTL=1", "FILELOFT_ENABLE_CONCATENATION=1", "FILELOFT_ENABLE_CLEANUP_CONCAT_PARTIALS=1")
 	// A body whose checksum is wrong takes its upload with it.
 	if w := r.send(http.MethodPost, "/files/", text("hello"), "Upload-Length", "5", "Upload-Checksum", "sha1 AAAAAAAAAAAAAAAAAAAAAAAAAAA="); w.Code != 460 {
