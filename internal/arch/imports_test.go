@@ -51,6 +51,7 @@ var allowed = map[string][]string{
 	"internal/arch":           {},
 	"internal/prototest":      {"tus", "state/memstate", "storage/memstore", "github.com/google/go-cmp/"},
 	"internal/bench":          {},                   // benchmarks alone
+	"internal/sim":            {},                   // the engine under simulated faults: tests alone
 	"internal/clients":        {"internal/servers"}, // real upload clients, for tests
 	"internal/deploy":         {},                   // reads the templates, for tests
 	"internal/lambdalocal": { // the function on this machine, for trying it out by hand

@@ -1,0 +1,415 @@
+package sim
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/fileloft/fileloft/tus"
+)
+
+// patience is how long after the last fault an upload that a client keeps retrying may take to end.
+const patience = 30 * time.Minute
+
+// A client works on one file until it is in place, or for as long as it cares.
+type client struct {
+	w     *world
+	f     *file
+	rng   *rand.Rand
+	actor int
+}
+
+// startClients lets everybody begin.
+func (w *world) startClients() {
+	for _, f := range w.all {
+		if f.role == tus.Final {
+			w.client(f, (*client).join)
+			continue
+		}
+		for range 1 + w.rng.IntN(2) {
+			w.client(f, (*client).upload)
+		}
+		if w.rng.IntN(7) == 0 {
+			w.client(f, (*client).terminate)
+		}
+	}
+	for i := range w.slots {
+		if w.rng.IntN(2) == 0 {
+			w.client(&file{n: i}, (*client).sweep)
+		}
+	}
+}
+
+func (w *world) client(f *file, do func(*client)) {
+	w.actors += 1000
+	c := &client{w: w, f: f, actor: w.actors, rng: rand.New(rand.NewPCG(w.rng.Uint64(), 3))}
+	w.clients.Go(func() { do(c) })
+}
+
+// sweep is not a client but a schedule.
+func (c *client) sweep() {
+	for {
+		time.Sleep(time.Duration(c.rng.IntN(int(2 * time.Minute))))
+		if _, calm := c.w.s.isCalm(); calm || c.w.s.hasFailed() {
+			return
+		}
+		c.w.s.mu.Lock()
+		rep := c.w.slots[c.f.n]
+		c.w.s.mu.Unlock()
+		c.actor++
+		ctx := as(context.Background(), c.actor)
+		done := make(chan struct{})
+		c.w.requests.Go(func() {
+			defer close(done)
+			_, _ = rep.h.Sweep(ctx) // what it could not do is left to the next
+		})
+		select {
+		case <-done:
+		case <-time.After(time.Minute): // the next comes whether or not this one is over
+		}
+	}
+}
+
+// goesOn reports whether there is still something to do, and fails where it lasts too long.
+func (c *client) goesOn() bool {
+	since, calm := c.w.s.isCalm()
+	if calm && time.Since(since) > patience {
+		c.w.s.fail("file %d, upload %s: a client has tried for %v since nothing goes wrong any more", c.f.n, c.f.id, time.Since(since))
+	}
+	c.w.s.mu.Lock()
+	defer c.w.s.mu.Unlock()
+	return !c.f.ended && c.w.s.failed == ""
+}
+
+func (c *client) end() {
+	c.w.s.mu.Lock()
+	defer c.w.s.mu.Unlock()
+	c.f.ended = true
+}
+
+// rest is a client's pause before it tries again.
+func (c *client) rest() {
+	time.Sleep(time.Duration(c.rng.IntN(int(3 * time.Second))))
+}
+
+// request prepares a request with some bytes of the file as its body.
+func (c *client) request(method string, id tus.ID, data []byte) *request {
+	rng := c.rng
+	c.actor++
+	rq := &request{
+		method: method, id: id, body: newConn(), size: int64(len(data)), header: http.Header{}, slot: rng.IntN(len(c.w.slots)),
+		patient: pick(rng, 3*time.Second, 20*time.Second, time.Minute), quiet: rng.IntN(3) == 0,
+	}
+	for len(data) > 0 {
+		n := 1 + rng.IntN(len(data))
+		var pause time.Duration
+		if rng.IntN(4) == 0 {
+			pause = pick(rng, 10*time.Millisecond, 400*time.Millisecond, 1500*time.Millisecond, 7*time.Second)
+		}
+		if _, calm := c.w.s.isCalm(); !calm && rng.IntN(30) == 0 {
+			pause = 2 * time.Minute // the connection is half-open
+		}
+		rq.body.pieces = append(rq.body.pieces, data[:n])
+		rq.body.pauses = append(rq.body.pauses, pause)
+		data = data[n:]
+	}
+	return rq
+}
+
+// learn holds an answer against what clients were told before the request was sent, and returns the offset in it, or -1.
+func (c *client) learn(id tus.ID, before int64, r *reply) int64 {
+	off, err := strconv.ParseInt(r.header.Get("Upload-Offset"), 10, 64)
+	s := c.w.s
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if strings.HasPrefix(r.body, "corrupt") {
+		s.failLocked("upload %s: %d %s", id, r.status, r.body)
+	}
+	if err != nil {
+		return -1
+	}
+	f := c.f
+	if off < before && !f.deleted {
+		s.failLocked("upload %s: %d says offset %d, and %d was acknowledged before the request", id, r.status, off, before)
+	}
+	f.acked[id] = max(f.acked[id], off)
+	return off
+}
+
+// told returns the highest offset that an answer has told of an upload.
+func (c *client) told(id tus.ID) int64 {
+	c.w.s.mu.Lock()
+	defer c.w.s.mu.Unlock()
+	return c.f.acked[id]
+}
+
+// complete checks an upload that an answer calls complete.
+func (c *client) complete(id tus.ID) {
+	c.w.s.mu.Lock()
+	if r, ok := c.w.table.records[id]; !c.w.mayVanish(c.f) {
+		if !ok || r.Upload.Phase != tus.Done {
+			c.w.s.failLocked("upload %s was called complete; it is %s", id, r.Upload.Phase)
+		} else {
+			c.w.checkObject(&r.Upload)
+		}
+	}
+	c.w.s.mu.Unlock()
+	c.end()
+}
+
+// gone checks an upload that an answer calls gone.
+func (c *client) gone(id tus.ID, r *reply) {
+	c.w.s.mu.Lock()
+	if !c.w.mayVanish(c.f) {
+		c.w.s.failLocked("upload %s: %d %s, and nobody wanted that", id, r.status, r.body)
+	}
+	c.w.s.mu.Unlock()
+	c.end()
+}
+
+func isGone(r *reply) bool {
+	return r.status == http.StatusNotFound || r.status == http.StatusGone || r.status == http.StatusUnprocessableEntity
+}
+
+// create makes the upload, unless another client has: they share the first that is answered.
+func (c *client) create() bool {
+	w, f := c.w, c.f
+	for c.goesOn() {
+		if f.made > 0 && c.rng.IntN(2) == 0 {
+			c.rest()
+		}
+		if c.known() != "" {
+			return true
+		}
+		var data []byte
+		if f.withBody {
+			data = f.data[:c.rng.IntN(len(f.data)+1)]
+		}
+		rq := c.request(http.MethodPost, "", data)
+		rq.header.Set("Upload-Metadata", f.metadata())
+		if f.role == tus.Partial {
+			rq.header.Set("Upload-Concat", "partial")
+		}
+		if len(data) > 0 {
+			rq.header.Set("Content-Type", "application/offset+octet-stream")
+		}
+		if f.deferred {
+			rq.header.Set("Upload-Defer-Length", "1")
+		} else {
+			rq.header.Set("Upload-Length", strconv.Itoa(len(f.data)))
+		}
+		r := w.send(c.actor, rq)
+		if r != nil && r.status == http.StatusCreated {
+			id := idOf(r.header.Get("Location"))
+			c.learn(id, 0, r)
+			c.adopt(id)
+			return true
+		}
+		if r != nil && r.status == http.StatusUnprocessableEntity {
+			c.gone("", r)
+			return false
+		}
+		c.rest()
+	}
+	return false
+}
+
+func (c *client) known() tus.ID {
+	c.w.s.mu.Lock()
+	defer c.w.s.mu.Unlock()
+	return c.f.id
+}
+
+// adopt makes id the upload that all clients of the file go on with, if there is none yet.
+func (c *client) adopt(id tus.ID) {
+	c.w.s.mu.Lock()
+	defer c.w.s.mu.Unlock()
+	if c.f.id == "" {
+		c.f.id = id
+	}
+}
+
+// upload brings the file in, resuming as often as needed.
+func (c *client) upload() {
+	if !c.create() {
+		return
+	}
+	id := c.known()
+	for c.goesOn() {
+		off := c.head(id)
+		for off >= 0 && c.goesOn() {
+			if c.f.abandon && c.rng.IntN(3) == 0 {
+				c.end()
+				return
+			}
+			off = c.patch(id, off)
+		}
+		c.rest()
+	}
+}
+
+// head asks for the offset; -1 where there is nothing to go on from.
+func (c *client) head(id tus.ID) int64 {
+	before := c.told(id)
+	r := c.w.send(c.actor, c.request(http.MethodHead, id, nil))
+	c.actor++
+	if r == nil {
+		return -1
+	}
+	off := c.learn(id, before, r)
+	switch {
+	case r.status == http.StatusOK && off >= 0 && r.header.Get("Upload-Length") == strconv.FormatInt(off, 10):
+		c.complete(id)
+		return -1
+	case isGone(r):
+		c.gone(id, r)
+		return -1
+	case r.status != http.StatusOK:
+		return -1
+	}
+	return off
+}
+
+// patch sends bytes from an offset on, perhaps to two replicas at once, and returns the offset to go on from, or -1.
+func (c *client) patch(id tus.ID, off int64) int64 {
+	f, rng := c.f, c.rng
+	rest := f.data[off:]
+	n := len(rest)
+	if rng.IntN(3) > 0 {
+		n = rng.IntN(len(rest) + 1)
+	}
+	final := int64(n)+off == int64(len(f.data))
+	data := rest[:n]
+	var wrong bool
+	build := func() *request {
+		sent := data
+		if wrong {
+			sent = append([]byte{data[0] ^ 1}, data[1:]...)
+		}
+		rq := c.request(http.MethodPatch, id, sent)
+		rq.header.Set("Content-Type", "application/offset+octet-stream")
+		rq.header.Set("Upload-Offset", strconv.FormatInt(off, 10))
+		if f.deferred && (final || rng.IntN(4) == 0) {
+			rq.header.Set("Upload-Length", strconv.Itoa(len(f.data)))
+		}
+		if wrong || rng.IntN(3) == 0 {
+			sum := sha256.Sum256(data)
+			rq.header.Set("Upload-Checksum", "sha256 "+base64.StdEncoding.EncodeToString(sum[:]))
+		}
+		if rng.IntN(4) == 0 && n > 0 {
+			rq.size = -1
+		}
+		return rq
+	}
+	_, calm := c.w.s.isCalm()
+	wrong = !calm && n > 0 && rng.IntN(25) == 0
+	rq := build()
+	if !calm && !wrong && rng.IntN(8) == 0 && len(rq.body.pieces) > 1 { // it breaks off; what has arrived is right
+		rq.body.pieces, rq.body.pauses = rq.body.pieces[:1], rq.body.pauses[:1]
+		rq.body.end = io.ErrUnexpectedEOF
+	}
+	if !calm && rng.IntN(6) == 0 { // a proxy sends it twice
+		twin := build()
+		actor := c.actor
+		before := c.told(id)
+		c.w.clients.Go(func() {
+			if r := c.w.send(actor, twin); r != nil {
+				c.learn(id, before, r)
+			}
+		})
+		c.actor++
+	}
+	before := c.told(id)
+	r := c.w.send(c.actor, rq)
+	if r == nil {
+		return -1
+	}
+	got := c.learn(id, before, r)
+	switch {
+	case r.status == http.StatusNoContent && wrong:
+		c.w.s.fail("upload %s: bytes with a wrong checksum were taken", id)
+	case r.status == http.StatusNoContent && got == int64(len(f.data)) && rq.header.Get("Upload-Length") != "":
+		c.complete(id)
+		return -1
+	case r.status == http.StatusNoContent && got == int64(len(f.data)):
+		return -1 // HEAD will tell whether it is complete
+	case r.status == http.StatusNoContent, r.status == http.StatusConflict:
+		return got
+	case isGone(r):
+		c.gone(id, r)
+	}
+	return -1
+}
+
+// terminate wants the upload deleted, at some time.
+func (c *client) terminate() {
+	time.Sleep(time.Duration(c.rng.IntN(int(40 * time.Second))))
+	for c.w.s.hasFailed() == false {
+		id := c.known()
+		if id == "" {
+			if !c.goesOn() {
+				return
+			}
+			c.rest()
+			continue
+		}
+		c.w.s.mu.Lock()
+		c.f.deleted = true
+		c.w.s.mu.Unlock()
+		r := c.w.send(c.actor, c.request(http.MethodDelete, id, nil))
+		if r != nil && (r.status == http.StatusNoContent || isGone(r)) {
+			c.end()
+			return
+		}
+		if since, calm := c.w.s.isCalm(); calm && time.Since(since) > patience {
+			c.w.s.fail("upload %s cannot be deleted", id)
+		}
+		c.rest()
+	}
+}
+
+// join makes the final upload of the file's parts and waits for it.
+func (c *client) join() {
+	f := c.f
+	time.Sleep(time.Duration(c.rng.IntN(int(30 * time.Second))))
+	var list []string
+	for _, p := range f.parts {
+		for c.goesOn() && (&client{w: c.w, f: p}).known() == "" {
+			if p.ended {
+				c.end() // there will be no such part
+				return
+			}
+			c.rest()
+		}
+		list = append(list, "/files/"+string((&client{w: c.w, f: p}).known()))
+	}
+	for c.goesOn() && f.id == "" {
+		c.w.s.mu.Lock()
+		for _, p := range f.parts {
+			p.joined = true
+		}
+		c.w.s.mu.Unlock()
+		rq := c.request(http.MethodPost, "", nil)
+		rq.header.Set("Upload-Metadata", f.metadata())
+		rq.header.Set("Upload-Concat", "final;"+strings.Join(list, " "))
+		r := c.w.send(c.actor, rq)
+		switch {
+		case r == nil:
+		case r.status == http.StatusCreated:
+			c.adopt(idOf(r.header.Get("Location")))
+		case isGone(r):
+			c.gone("", r)
+		}
+		c.rest()
+	}
+	for c.goesOn() {
+		c.head(f.id)
+		c.rest()
+	}
+}

@@ -1,0 +1,44 @@
+// Package sim plays the engine, whole, through schedules that hardly ever happen: tests alone.
+//
+// A schedule is one seed. It has two or three replicas, each a tus.Handler with a clock of its own, over one database (the lease
+// rules of package state over a table) and one store (package memstore, which keeps S3's semantics); clients that bring in one to six
+// files over them; sweepers; and a scheduler. Every step over the boundary of a process stands still until the scheduler picks it:
+// each call to State, Storage and hooks, each Read within an Append, the answer of an Append, each request on its way in and each
+// answer on its way out. So the order of these steps, and the time that passes between them, are the seed's. Time is that of
+// testing/synctest.
+//
+// What can happen to a step, until a point in time that the seed chooses: its process is killed before it or after it; its process is
+// frozen, for up to five minutes, and wakes up in the middle of what others have done since; it is held back alone; its request
+// is lost; its answer is lost; it fails for its caller and arrives later; it arrives a second time, later. Bodies come in pieces, stand
+// still, break off, or belong to connections that are half-open; clients lose patience, send the same bytes to two replicas at
+// once, announce wrong checksums, delete what others are sending, join parts that are not complete. Clocks differ by up to two minutes.
+//
+// What must hold:
+//
+//   - in every record that is written: offset, phase and epoch never go back; the digest is that of the bytes that the client sent;
+//   - when a record becomes Done, an event says finished, or an answer says complete: the object is there, byte for byte;
+//   - no answer, to whatever client, tells an offset below one that was acknowledged before its request was sent;
+//   - an upload vanishes only where somebody has a right to it: a DELETE, a hook, the clean-up of parts, its time;
+//   - every upload that a client keeps retrying ends within 30 minutes after the last fault;
+//   - after the last client and some sweeps: one finished event for each finished upload, under one id; of all others no record and
+//     no piece; no name was ever written twice;
+//   - after all finished uploads were deleted: nothing at all.
+//
+// Not promised: a writer that was frozen in its first Append and wakes up when the upload is finished leaves a session beside it (an
+// unfinished multipart upload, on S3), until the upload itself is deleted: a tus.Collector takes a piece whose record exists for one that
+// is in use. The simulation counts these.
+//
+// # What is deterministic
+//
+// All that the scheduler and the clients decide, the ids of uploads, the order of the steps and their times. No two steps happen at one
+// instant, so that timers set by different steps do not fire together. Left to chance are nonces and births, of which only equality
+// matters and which the trace does not show; the order of goroutines within the engine between two steps, where two are woken by the
+// same one; and select among two that are ready. TestASeedIsASchedule measures how often that changes a trace: 300 of 300
+// seeds gave the same one twice.
+//
+// # How to run it
+//
+//	go test ./internal/sim                                             some thousand schedules
+//	make sim                                                           a million
+//	go test ./internal/sim -run TestSchedules -sim.n 1 -sim.seed 7 -sim.trace -v   one, step by step
+package sim

@@ -1,0 +1,194 @@
+package sim
+
+import (
+	"cmp"
+	"context"
+	"io"
+	"iter"
+	"slices"
+	"time"
+
+	"github.com/fileloft/fileloft/state"
+	"github.com/fileloft/fileloft/storage/memstore"
+	"github.com/fileloft/fileloft/tus"
+)
+
+// An actor is what makes calls: a request, a sweep. It travels in the context of all that it does.
+type actorKey struct{}
+
+func as(ctx context.Context, who int) context.Context {
+	return context.WithValue(ctx, actorKey{}, who)
+}
+
+func who(ctx context.Context) int {
+	n, _ := ctx.Value(actorKey{}).(int)
+	return n
+}
+
+// invoke makes a call that the scheduler carries out in one piece. Copies of it may follow, if it may be repeated.
+func invoke[T any](ctx context.Context, rep *replica, op string, id tus.ID, f func(context.Context) (T, error)) (T, error) {
+	var v, none T
+	var err error
+	c := &call{who: who(ctx), op: op, id: id, rep: rep}
+	c.run = func() { v, err = f(context.Background()) }
+	if slices.Contains(changes, op) {
+		c.again = func() {
+			if op == "Create" && rep.w.table.deleted[id] {
+				return // package state says why nothing is promised here
+			}
+			_, _ = f(context.Background()) // nobody waits for this answer
+		}
+	}
+	switch rep.w.s.park(ctx, c) {
+	case lost:
+		return none, errLost
+	case died:
+		return none, errDead
+	case gaveUp:
+		return none, ctx.Err()
+	case passed:
+	}
+	return v, err
+}
+
+// ports are the State of one replica.
+type ports struct {
+	rep *replica
+	st  *state.Store // over the common table, by the replica's own clock
+}
+
+func (p ports) Create(ctx context.Context, u tus.Upload, c tus.Claim) (tus.Lease, error) {
+	return invoke(ctx, p.rep, "Create", u.ID, func(ctx context.Context) (tus.Lease, error) { return p.st.Create(ctx, u, c) })
+}
+
+func (p ports) Load(ctx context.Context, id tus.ID) (tus.Upload, error) {
+	return invoke(ctx, p.rep, "Load", id, func(ctx context.Context) (tus.Upload, error) { return p.st.Load(ctx, id) })
+}
+
+func (p ports) Acquire(ctx context.Context, id tus.ID, c tus.Claim) (tus.Lease, error) {
+	return invoke(ctx, p.rep, "Acquire", id, func(ctx context.Context) (tus.Lease, error) { return p.st.Acquire(ctx, id, c) })
+}
+
+func (p ports) Commit(ctx context.Context, l tus.Lease, u tus.Upload, c tus.Claim) (tus.Lease, error) {
+	return invoke(ctx, p.rep, "Commit", u.ID, func(ctx context.Context) (tus.Lease, error) { return p.st.Commit(ctx, l, u, c) })
+}
+
+func (p ports) Delete(ctx context.Context, l tus.Lease) error {
+	_, err := invoke(ctx, p.rep, "Delete", l.Upload.ID, func(ctx context.Context) (struct{}, error) { return struct{}{}, p.st.Delete(ctx, l) })
+	return err
+}
+
+// Due lists what is due, in the order of the ids.
+func (p ports) Due(ctx context.Context, now time.Time) iter.Seq2[tus.ID, error] {
+	return func(yield func(tus.ID, error) bool) {
+		due, err := invoke(ctx, p.rep, "Due", "", func(context.Context) ([]tus.ID, error) {
+			t := p.rep.w.table
+			return slices.DeleteFunc(t.all(), func(id tus.ID) bool {
+				at := t.records[id].Due
+				return at.IsZero() || at.After(now)
+			}), nil
+		})
+		if err != nil {
+			yield("", err)
+			return
+		}
+		for _, id := range due {
+			if !yield(id, nil) {
+				return
+			}
+		}
+	}
+}
+
+// pieces are the Storage of one replica.
+type pieces struct {
+	rep *replica
+	*memstore.Store
+}
+
+var (
+	_ tus.Concatenator = pieces{}
+	_ tus.Collector    = pieces{}
+)
+
+// Append lets others come in between before it begins, before each of its reads, and before its answer.
+func (p pieces) Append(ctx context.Context, l tus.Lease, r io.Reader) (tus.Receipt, error) {
+	none := tus.Receipt{Cursor: l.Upload.Cursor, NextSlot: l.Slots.First}
+	if err := p.wait(ctx, "Append", l.Upload.ID); err != nil {
+		return none, err
+	}
+	rc, err := p.Store.Append(ctx, l, &tap{p, ctx, l.Upload.ID, r})
+	if e := p.wait(ctx, "Stored", l.Upload.ID); e != nil {
+		none.NextSlot = l.Slots.End() // that is all that a driver knows whose answer was lost
+		return none, e
+	}
+	return rc, err
+}
+
+// wait stands still without anything to do. The end of ctx does not end it: a storage may be slow to notice.
+func (p pieces) wait(ctx context.Context, op string, id tus.ID) error {
+	switch p.rep.w.s.park(context.WithoutCancel(ctx), &call{who: who(ctx), op: op, id: id, rep: p.rep}) {
+	case lost:
+		return errLost
+	case died:
+		return errDead
+	case passed, gaveUp:
+	}
+	return nil
+}
+
+// A tap is the body of an Append.
+type tap struct {
+	p   pieces
+	ctx context.Context
+	id  tus.ID
+	r   io.Reader
+}
+
+func (t *tap) Read(b []byte) (int, error) {
+	if err := t.p.wait(t.ctx, "Read", t.id); err != nil {
+		return 0, err
+	}
+	return t.r.Read(b)
+}
+
+func (p pieces) Complete(ctx context.Context, l tus.Lease) (tus.Stored, error) {
+	return invoke(ctx, p.rep, "Complete", l.Upload.ID, func(ctx context.Context) (tus.Stored, error) { return p.Store.Complete(ctx, l) })
+}
+
+func (p pieces) Concat(ctx context.Context, l tus.Lease, parts []tus.Upload) (tus.Stored, error) {
+	return invoke(ctx, p.rep, "Concat", l.Upload.ID, func(ctx context.Context) (tus.Stored, error) { return p.Store.Concat(ctx, l, parts) })
+}
+
+func (p pieces) Remove(ctx context.Context, l tus.Lease) error {
+	_, err := invoke(ctx, p.rep, "Remove", l.Upload.ID, func(ctx context.Context) (struct{}, error) { return struct{}{}, p.Store.Remove(ctx, l) })
+	return err
+}
+
+// Collect asks for the lives in an order of its own: memstore's is that of a map.
+func (p pieces) Collect(ctx context.Context, before time.Time, alive func(context.Context, tus.ID, string) (bool, error)) (int, error) {
+	type life struct {
+		id    tus.ID
+		birth string
+	}
+	var old []life
+	_, err := p.Store.Collect(ctx, before, func(_ context.Context, id tus.ID, birth string) (bool, error) {
+		old = append(old, life{id, birth})
+		return true, nil
+	})
+	if err != nil {
+		return 0, err
+	}
+	slices.SortFunc(old, func(a, b life) int { return cmp.Compare(a.id, b.id) })
+	dead := map[life]bool{}
+	for _, l := range old {
+		ok, err := alive(ctx, l.id, l.birth)
+		if err != nil {
+			return 0, err
+		}
+		dead[l] = !ok
+	}
+	return p.Store.Collect(ctx, before, func(_ context.Context, id tus.ID, birth string) (bool, error) {
+		return !dead[life{id, birth}], nil
+	})
+}

@@ -1,0 +1,107 @@
+package sim
+
+import (
+	"flag"
+	"fmt"
+	"iter"
+	"maps"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+var (
+	schedules = flag.Uint64("sim.n", 0, "how many schedules to run; 0: 250 with -short, else 5000")
+	first     = flag.Uint64("sim.seed", 1, "the seed of the first schedule")
+	trace     = flag.Bool("sim.trace", false, "print what happens in the schedule")
+)
+
+// An outcome is what one schedule came to.
+type outcome struct {
+	failed  string
+	sum     uint64
+	count   map[string]int
+	text    string
+	virtual time.Duration
+}
+
+// run plays the schedule of one seed.
+func run(t *testing.T, seed uint64, verbose bool) (o outcome) {
+	synctest.Test(t, func(*testing.T) {
+		w := newWorld(seed, verbose)
+		about := w.String()
+		w.run()
+		o = outcome{failed: w.s.failed, sum: w.s.sum, count: w.s.count, virtual: time.Since(w.s.begin)}
+		if verbose {
+			o.text = about + "\n" + w.s.text.String()
+		}
+	})
+	return o
+}
+
+func TestSchedules(t *testing.T) {
+	n := *schedules
+	switch {
+	case n > 0:
+	case testing.Short():
+		n = 250
+	default:
+		n = 5000
+	}
+	var next atomic.Uint64
+	var failures atomic.Int32
+	var mu sync.Mutex
+	total := map[string]int{}
+	begin := time.Now()
+	t.Run("workers", func(t *testing.T) {
+		for i := range runtime.GOMAXPROCS(0) {
+			t.Run(fmt.Sprint(i), func(t *testing.T) {
+				t.Parallel()
+				for {
+					k := next.Add(1) - 1
+					if k >= n || failures.Load() >= 5 {
+						return
+					}
+					o := run(t, *first+k, *trace)
+					mu.Lock()
+					for what, n := range o.count {
+						total[what] += n
+					}
+					mu.Unlock()
+					if *trace {
+						t.Logf("seed %d, trace %016x:\n%s", *first+k, o.sum, o.text)
+					}
+					if o.failed != "" {
+						failures.Add(1)
+						t.Errorf("seed %d: %s\nreplay: go test ./internal/sim -run TestSchedules -sim.n 1 -sim.seed %d -sim.trace -v", *first+k, o.failed, *first+k)
+					}
+				}
+			})
+		}
+	})
+	took := time.Since(begin)
+	t.Logf("%d schedules in %v, %.0f a second: %v", n, took.Round(time.Millisecond), float64(n)/took.Seconds(), total)
+}
+
+// One seed is one schedule. What is left of chance, the package comment says; it must stay rare, or a seed is of no use.
+func TestASeedIsASchedule(t *testing.T) {
+	n, same := uint64(300), 0
+	if testing.Short() {
+		n = 60
+	}
+	for seed := uint64(1); seed <= n; seed++ {
+		once, again := run(t, seed, false), run(t, seed, false)
+		if once.sum == again.sum {
+			same++
+		}
+	}
+	t.Logf("%d of %d seeds gave the same trace twice", same, n)
+	if uint64(same) < n-n/50 {
+		t.Errorf("only %d of %d seeds gave the same trace twice", same, n)
+	}
+}
+
+func mapKeys[K comparable, V any](m map[K]V) iter.Seq[K] { return maps.Keys(m) }
