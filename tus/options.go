@@ -43,6 +43,9 @@ type Options struct {
 	CleanupPartials bool
 	// NoTrailers says that the platform does not hand trailers over: checksum-trailer is not advertised.
 	NoTrailers bool
+	// NeedsLength says that the platform loses a body that comes without a Content-Length. A request that is about bytes and has neither is
+	// answered 411: taken for an empty one it would be a success of nothing, again and again.
+	NeedsLength bool
 
 	// ExpireAfter is how long an unfinished upload lives from its last progress on. Default 24 h. Counts only
 	// with EnableExpiration.

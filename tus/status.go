@@ -25,6 +25,7 @@ const (
 	codeMethod       code = "method-not-allowed"
 	codeStalled      code = "stalled-body"
 	codeBody         code = "unreadable-body"
+	codeNoLength     code = "length-required"
 	codeOffset       code = "mismatching-offset"
 	codeTaken        code = "already-exists"
 	codeVersion      code = "unsupported-version"
@@ -56,6 +57,7 @@ var status = map[code]int{
 	codeNotFound:     http.StatusNotFound,
 	codeMethod:       http.StatusMethodNotAllowed,
 	codeStalled:      http.StatusRequestTimeout,
+	codeNoLength:     http.StatusLengthRequired,
 	codeOffset:       http.StatusConflict,
 	codeTaken:        http.StatusConflict,
 	codeGone:         http.StatusGone,

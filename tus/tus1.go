@@ -117,8 +117,11 @@ func (tus1) newLength(x *exchange, c *creation) error {
 // newBody takes the body of a creation, if it is one: some gateways give empty requests a content type, and some
 // clients send others.
 func (t tus1) newBody(x *exchange, c *creation) error {
-	if x.r.ContentLength == 0 || x.r.Header.Get("Content-Type") != tusContentType || x.h.opt.DisableCreationWithUpload {
+	if x.r.Header.Get("Content-Type") != tusContentType || x.h.opt.DisableCreationWithUpload {
 		return nil
+	}
+	if x.r.ContentLength == 0 {
+		return t.lost(x)
 	}
 	if c.concat.Role == Final {
 		return refuse(codeFinal, faultFinal.text)
@@ -177,6 +180,9 @@ func (t tus1) append(x *exchange, id ID) error {
 	if err != nil {
 		return err
 	}
+	if err := t.lost(x); err != nil {
+		return err
+	}
 	b, err := t.body(x)
 	if err != nil {
 		return err
@@ -224,6 +230,15 @@ func (tus1) fault(x *exchange, f *fault) {
 	case codeOffset:
 		hd.Set("Upload-Offset", strconv.FormatInt(f.offset, 10))
 	}
+}
+
+// lost says that a request came without a body and without a word of its length, where the platform loses bodies of an unknown one. Who
+// means an empty body says Content-Length: 0, as RFC 9110 wants it (8.6).
+func (tus1) lost(x *exchange) error {
+	if !x.h.opt.NeedsLength || x.r.ContentLength != 0 || x.r.Header.Get("Content-Length") != "" {
+		return nil
+	}
+	return refuse(codeNoLength, "a body without a Content-Length is lost on its way to this function: send one, in chunks of a known size")
 }
 
 // body describes the request's body to the engine.

@@ -139,7 +139,7 @@ func load(env app.Env) (app.Config, error) {
 }
 
 func options(log *slog.Logger) *app.Options {
-	return &app.Options{Log: log, NoTrailers: true, Origin: origin}
+	return &app.Options{Log: log, NoTrailers: true, NeedsLength: true, Origin: origin}
 }
 
 // origin is where the client reaches the function app, as the host tells it. Host is the handler's own address.

@@ -32,8 +32,9 @@ type Options struct {
 	// Watch is told of requests, sweeps, and steps in the stores. Default: nobody is.
 	Watch watch.Watcher
 	// What a platform does, and no setting can change: see the fields of the same names in [tus.Options].
-	NoTrailers bool
-	Origin     func(*http.Request) string
+	NoTrailers  bool
+	NeedsLength bool
+	Origin      func(*http.Request) string
 }
 
 // New returns the server over state and storage, which stay the caller's to close. It costs no call to either.
@@ -95,7 +96,7 @@ func (c Config) handlerOptions(o Options) *tus.Options {
 			Disable: c.DisableCORS, AllowOrigins: c.CORSAllowOrigin, AllowCredentials: c.CORSAllowCredentials,
 			AllowHeaders: c.CORSAllowHeaders, ExposeHeaders: c.CORSExposeHeaders, MaxAge: maxAge,
 		},
-		NoTrailers: o.NoTrailers, Origin: o.Origin, Log: o.Log,
+		NoTrailers: o.NoTrailers, NeedsLength: o.NeedsLength, Origin: o.Origin, Log: o.Log,
 	}
 }
 
