@@ -137,6 +137,9 @@ func TestSIGTERMLetsAnUploadEndWithinItsTime(t *testing.T) {
 	t.Parallel()
 	for _, d := range doors {
 		t.Run(d.name, func(t *testing.T) {
+			if testing.Short() && d.name != "TLS, HTTP/2" {
+				t.Skip("each takes two processes")
+			}
 			t.Parallel()
 			data := randomBytes(2 << 20)
 			start, conf := d.open(t)

@@ -272,10 +272,12 @@ func TestSettingsOfTheLog(t *testing.T) {
 		{[]string{"RUST_LOG=error", "FILELOFT_LOG_LEVEL=info"}, func(_, all string) bool { return all != "" }},
 		{[]string{"RUST_LOG=nonsense"}, func(_, all string) bool { return all != "" }},
 	} {
-		r := run1(t, append(tt.env, "FILELOFT_DATA_DIR=d"), "sweep")
-		first, _, _ := strings.Cut(r.stderr, "\n")
-		if r.status != 0 || !tt.want(first, r.stderr) {
-			t.Errorf("%q: %+v", tt.env, r)
+		for how, run := range runs() {
+			r := run(t, append(tt.env, "FILELOFT_DATA_DIR="+t.TempDir()), "sweep")
+			first, _, _ := strings.Cut(r.stderr, "\n")
+			if r.status != 0 || !tt.want(first, r.stderr) {
+				t.Errorf("%s, %q: %+v", how, tt.env, r)
+			}
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"net/http"
 	"os"
@@ -25,6 +26,10 @@ func TestMain(m *testing.M) {
 	if os.Getenv(asProgram) != "" {
 		release = testRelease
 		main()
+	}
+	flag.Parse()
+	if testing.Short() { // these tests wait more than they work, for processes of their own
+		_ = flag.Set("test.parallel", "8")
 	}
 	code := m.Run()
 	if built.dir != "" {

@@ -252,6 +252,9 @@ func TestStateInitMakesWhatTheStateNeedsAndCanBeRepeated(t *testing.T) {
 	if r := run1(t, []string{"FILELOFT_STATE=memory"}, "state", "init"); r.status != 0 || !strings.Contains(r.stdout, "nothing") {
 		t.Errorf("%+v", r)
 	}
+	if testing.Short() {
+		return // the rest waits for what is not there
+	}
 	unreachable := []string{"FILELOFT_STATE=dynamodb", "FILELOFT_DYNAMODB_ENDPOINT=http://127.0.0.1:1", "AWS_ACCESS_KEY_ID=a", "AWS_SECRET_ACCESS_KEY=b"}
 	if r := run1(t, unreachable, "state", "init"); r.status != 1 || !strings.Contains(r.stderr, "FILELOFT_STATE=dynamodb") {
 		t.Errorf("%+v", r)

@@ -111,7 +111,7 @@ func remote(flag string) bool {
 }
 
 // TestGoodValuesAreTaken goes through all settings, as variable and as flag, with the sweep command: it reads the
-// same settings, opens the stores and ends.
+// same settings, opens the stores and ends. Under -short they are only read.
 func TestGoodValuesAreTaken(t *testing.T) {
 	t.Parallel()
 	for _, s := range app.Settings() {
@@ -126,7 +126,7 @@ func TestGoodValuesAreTaken(t *testing.T) {
 		t.Run(s.Flag, func(t *testing.T) {
 			t.Parallel()
 			env := append([]string{"FILELOFT_DATA_DIR=" + t.TempDir(), "FILELOFT_FS_SYNC=off"}, needs[s.Flag]...)
-			if remote(s.Flag) {
+			if remote(s.Flag) || testing.Short() {
 				for _, args := range [][]string{{"serve", "--" + s.Flag + "=" + good}, {"serve"}} {
 					e := env
 					if len(args) == 1 {
@@ -134,6 +134,12 @@ func TestGoodValuesAreTaken(t *testing.T) {
 					}
 					if _, err := parse(args, e, io.Discard, io.Discard); err != nil {
 						t.Errorf("%v %v: %v", e, args, err)
+					}
+				}
+				if !testing.Short() { // with a state in memory there is nothing to make, and nobody is asked
+					r := run1(t, append([]string{"FILELOFT_STATE=memory", s.Env + "=" + good}, needs[s.Flag]...), "state", "init")
+					if r.status == 2 {
+						t.Errorf("%s=%s: %+v", s.Env, good, r)
 					}
 				}
 				return
