@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -28,8 +29,8 @@ func TestMain(m *testing.M) {
 		main()
 	}
 	flag.Parse()
-	if testing.Short() { // these tests wait more than they work, for processes of their own
-		_ = flag.Set("test.parallel", "8")
+	if !slices.ContainsFunc(os.Args, func(a string) bool { return strings.HasPrefix(a, "-test.parallel") }) {
+		_ = flag.Set("test.parallel", "8") // these tests wait more than they work, for processes of their own
 	}
 	code := m.Run()
 	if built.dir != "" {

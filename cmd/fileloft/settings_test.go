@@ -22,7 +22,7 @@ var badText = map[string]string{
 // hidden are the types of settings that may hold a secret: no error repeats what was given.
 var hidden = map[string]bool{"endpoint": true, "secrets": true, "headers": true}
 
-// runs are the ways to run the program: all settings within this process, which takes no time, and not under -short as a process, too.
+// runs are the ways to run the program: within this process, which takes no time, and not under -short as a process, too.
 func runs() map[string]func(t *testing.T, env []string, args ...string) result {
 	if testing.Short() {
 		return map[string]func(t *testing.T, env []string, args ...string) result{"inside": inside}
@@ -43,23 +43,23 @@ func TestBadValuesStopTheStart(t *testing.T) {
 		}
 		t.Run(s.Flag, func(t *testing.T) {
 			t.Parallel()
-			for how, run := range runs() {
-				for name, r := range map[string]result{
-					s.Env:         run(t, []string{s.Env + "=" + bad}),
-					"--" + s.Flag: run(t, nil, "--"+s.Flag+"="+bad),
-				} {
-					if r.status != 2 || r.stdout != "" {
-						t.Errorf("%s, %s: exit status %d, stdout %q", how, name, r.status, r.stdout)
-					}
-					shown := bad
-					if hidden[s.Type] {
-						shown = "***"
-					}
-					if strings.Count(r.stderr, "\n") != 1 || !strings.HasPrefix(r.stderr, "fileloft: "+name+": \""+shown+"\" cannot be used, want ") {
-						t.Errorf("%s: want one line that names %s and what it accepts, got %q", how, name, r.stderr)
-					}
+			check := func(name string, r result) {
+				t.Helper()
+				if r.status != 2 || r.stdout != "" {
+					t.Errorf("%s: exit status %d, stdout %q", name, r.status, r.stdout)
+				}
+				shown := bad
+				if hidden[s.Type] {
+					shown = "***"
+				}
+				if strings.Count(r.stderr, "\n") != 1 || !strings.HasPrefix(r.stderr, "fileloft: "+name+": \""+shown+"\" cannot be used, want ") {
+					t.Errorf("want one line that names %s and what it accepts, got %q", name, r.stderr)
 				}
 			}
+			for _, run := range runs() {
+				check(s.Env, run(t, []string{s.Env + "=" + bad}))
+			}
+			check("--"+s.Flag, inside(t, nil, "--"+s.Flag+"="+bad))
 		})
 	}
 }
@@ -147,16 +147,14 @@ func TestGoodValuesAreTaken(t *testing.T) {
 			if s.Flag == "data-dir" || s.Flag == "sqlite-file" { // relative: not to this process's directory
 				good = filepath.Join(t.TempDir(), good)
 			}
-			for how, run := range runs() {
-				for name, r := range map[string]result{
-					s.Env:         run(t, append(env, s.Env+"="+good), "sweep"),
-					"--" + s.Flag: run(t, env, "sweep", "--"+s.Flag+"="+good),
-				} {
-					if r.status != 0 || !strings.HasPrefix(r.stdout, "expired 0,") {
-						t.Errorf("%s, %s=%s: exit status %d, %q %q", how, name, good, r.status, r.stdout, r.stderr)
-					}
+			check := func(name string, r result) {
+				t.Helper()
+				if r.status != 0 || !strings.HasPrefix(r.stdout, "expired 0,") {
+					t.Errorf("%s=%s: exit status %d, %q %q", name, good, r.status, r.stdout, r.stderr)
 				}
 			}
+			check(s.Env, run1(t, append(env, s.Env+"="+good), "sweep"))
+			check("--"+s.Flag, inside(t, env, "sweep", "--"+s.Flag+"="+good))
 		})
 	}
 }
