@@ -30,10 +30,10 @@ func (w *world) startClients() {
 	for _, f := range w.all {
 		if f.role == tus.Final {
 			w.client(f, (*client).join)
-			continue
-		}
-		for range 1 + w.rng.IntN(2) {
-			w.client(f, (*client).upload)
+		} else {
+			for range 1 + w.rng.IntN(2) {
+				w.client(f, (*client).upload)
+			}
 		}
 		if w.rng.IntN(7) == 0 {
 			w.client(f, (*client).terminate)
@@ -128,7 +128,7 @@ func (c *client) learn(id tus.ID, before int64, r *reply) int64 {
 	s := c.w.s
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if strings.HasPrefix(r.body, "corrupt") {
+	if strings.HasPrefix(r.body, "corrupt") && !c.f.corrupt {
 		s.failLocked("upload %s: %d %s", id, r.status, r.body)
 	}
 	if err != nil {
@@ -211,7 +211,7 @@ func (c *client) create() bool {
 			c.adopt(id)
 			return true
 		}
-		if r != nil && r.status == http.StatusUnprocessableEntity {
+		if r != nil && (r.status == http.StatusUnprocessableEntity || strings.HasPrefix(r.body, "corrupt")) {
 			c.gone("", r)
 			return false
 		}
@@ -403,6 +403,8 @@ func (c *client) join() {
 		case r == nil:
 		case r.status == http.StatusCreated:
 			c.adopt(idOf(r.header.Get("Location")))
+		case isGone(r) && f.made > 0 && c.w.opt.CleanupPartials: // an earlier try has used up the parts; nobody was told of it
+			c.end()
 		case isGone(r):
 			c.gone("", r)
 		}

@@ -60,10 +60,10 @@ func (s *scheduler) disturb(c *call) {
 		}
 		s.let(c, lost, "answer lost")
 	case c.again != nil && chance(o.late):
-		s.late = append(s.late, c)
+		s.copyLater(c)
 		s.let(c, lost, "sent, arrives later")
 	case c.again != nil && chance(o.twice):
-		s.late = append(s.late, c)
+		s.copyLater(c)
 		s.let(c, passed, "passes, a copy follows")
 	default:
 		s.let(c, passed, "passes")

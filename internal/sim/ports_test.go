@@ -153,7 +153,13 @@ func (t *tap) Read(b []byte) (int, error) {
 }
 
 func (p pieces) Complete(ctx context.Context, l tus.Lease) (tus.Stored, error) {
-	return invoke(ctx, p.rep, "Complete", l.Upload.ID, func(ctx context.Context) (tus.Stored, error) { return p.Store.Complete(ctx, l) })
+	return invoke(ctx, p.rep, "Complete", l.Upload.ID, func(ctx context.Context) (tus.Stored, error) {
+		st, err := p.Store.Complete(ctx, l)
+		if p.rep.w.files[l.Upload.ID].corrupt {
+			st.CRC32C++
+		}
+		return st, err
+	})
 }
 
 func (p pieces) Concat(ctx context.Context, l tus.Lease, parts []tus.Upload) (tus.Stored, error) {

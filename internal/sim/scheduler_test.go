@@ -58,7 +58,7 @@ type scheduler struct {
 
 	mu     sync.Mutex
 	parked []*call
-	late   []*call // copies on their way
+	late   []*call // copies on their way, each until its notBefore
 	wake   chan struct{}
 	over   bool
 	failed string
@@ -184,7 +184,9 @@ func (s *scheduler) loop() {
 			continue
 		}
 		ready, next := s.ready()
-		if len(ready) == 0 && len(s.late) == 0 {
+		late, nextLate := s.arriving()
+		next = min(next, nextLate)
+		if len(ready) == 0 && len(late) == 0 {
 			s.mu.Unlock()
 			s.sleep(next)
 			continue
@@ -235,15 +237,37 @@ func (s *scheduler) ready() ([]*call, time.Duration) {
 	return ready, next
 }
 
+// arriving lists the copies that can arrive by now, and says when the next of the others can.
+func (s *scheduler) arriving() ([]*call, time.Duration) {
+	now := time.Now()
+	next := 24 * time.Hour
+	var late []*call
+	for _, c := range s.late {
+		if c.notBefore.After(now) {
+			next = min(next, c.notBefore.Sub(now))
+			continue
+		}
+		late = append(late, c)
+	}
+	return late, next
+}
+
+// copyLater sends a copy of a call on a way that takes its time.
+func (s *scheduler) copyLater(c *call) {
+	d := pick(s.rng, 0, 0, time.Second, 8*time.Second, 20*time.Second, time.Minute, 20*time.Minute)
+	s.late = append(s.late, &call{who: c.who, op: c.op, id: c.id, rep: c.rep, again: c.again, notBefore: time.Now().Add(d)})
+}
+
 // step lets one call go on, or something happen to it.
 func (s *scheduler) step() {
 	if s.failed != "" {
 		return
 	}
 	ready, _ := s.ready()
-	if len(s.late) > 0 && (len(ready) == 0 || s.rng.IntN(6) == 0) {
-		i := s.rng.IntN(len(s.late))
-		c := s.late[i]
+	late, _ := s.arriving()
+	if len(late) > 0 && (len(ready) == 0 || s.rng.IntN(6) == 0) {
+		c := late[s.rng.IntN(len(late))]
+		i := slices.Index(s.late, c)
 		s.late = slices.Delete(s.late, i, i+1)
 		s.note(c, "copy arrives")
 		c.again()

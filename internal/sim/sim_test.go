@@ -13,9 +13,15 @@ import (
 	"time"
 )
 
+const (
+	shortSchedules    = 250
+	ordinarySchedules = 5000
+)
+
 var (
 	schedules = flag.Uint64("sim.n", 0, "how many schedules to run; 0: 250 with -short, else 5000")
 	first     = flag.Uint64("sim.seed", 1, "the seed of the first schedule")
+	fails     = flag.Int("sim.fails", 5, "after how many failed schedules to give up")
 	trace     = flag.Bool("sim.trace", false, "print what happens in the schedule")
 )
 
@@ -47,9 +53,9 @@ func TestSchedules(t *testing.T) {
 	switch {
 	case n > 0:
 	case testing.Short():
-		n = 250
+		n = shortSchedules
 	default:
-		n = 5000
+		n = ordinarySchedules
 	}
 	var next atomic.Uint64
 	var failures atomic.Int32
@@ -62,7 +68,7 @@ func TestSchedules(t *testing.T) {
 				t.Parallel()
 				for {
 					k := next.Add(1) - 1
-					if k >= n || failures.Load() >= 5 {
+					if k >= n || int(failures.Load()) >= *fails {
 						return
 					}
 					o := run(t, *first+k, *trace)

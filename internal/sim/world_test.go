@@ -54,6 +54,7 @@ type file struct {
 	deferred bool // its length is told late
 	withBody bool // its creation brings bytes
 	reject   bool // the PreFinish hook does not want it
+	corrupt  bool // the store says that it holds something else
 	abandon  bool // its client goes away in the middle
 
 	id      tus.ID // as the client knows it; "": not created yet
@@ -107,6 +108,7 @@ func (w *world) plan() {
 		if w.rng.IntN(4) != 0 {
 			f := w.newFile(tus.Whole)
 			f.reject = w.rng.IntN(15) == 0
+			f.corrupt = w.rng.IntN(25) == 0
 			f.abandon = w.rng.IntN(8) == 0
 			continue
 		}
@@ -151,10 +153,18 @@ func (f *file) sum() {
 	}
 }
 
-// mayVanish reports whether somebody has a right to the removal of the upload.
+// mayVanish reports whether somebody has a right to the removal of the upload. A final upload may when a part of it was deleted, or
+// cleaned up for a twin of it, whose creation was not answered.
 func (w *world) mayVanish(f *file) bool {
-	return f.deleted || f.reject || w.shortLife || f.role == tus.Partial && f.joined && w.opt.CleanupPartials ||
-		slices.ContainsFunc(f.parts, w.mayVanish)
+	switch {
+	case f.deleted || f.reject || f.corrupt || w.shortLife:
+		return true
+	case f.role == tus.Partial:
+		return f.joined && w.opt.CleanupPartials
+	case f.role == tus.Final && w.opt.CleanupPartials && f.made > 1:
+		return true
+	}
+	return slices.ContainsFunc(f.parts, func(p *file) bool { return p.deleted })
 }
 
 // checkRecord holds a record that was just written against what the clients sent.
@@ -172,8 +182,8 @@ func (w *world) checkRecord(r *state.Record) {
 		w.s.failLocked("record %s: offset %d, length %d of a file of %d bytes", u.ID, u.Offset, u.Length, len(f.data))
 	case sums.CRC32C != f.sums[u.Offset]:
 		w.s.failLocked("record %s: the first %d bytes are not what was sent", u.ID, u.Offset)
-	case u.Phase == tus.Done && f.reject && f.role != tus.Partial:
-		w.s.failLocked("upload %s is done, and was rejected", u.ID)
+	case u.Phase == tus.Done && (f.reject || f.corrupt):
+		w.s.failLocked("upload %s is done, and was rejected (%v) or is corrupt (%v)", u.ID, f.reject, f.corrupt)
 	}
 }
 
