@@ -19,7 +19,7 @@ LDFLAGS   := -s -w -X main.release=$(VERSION)
 HAVE_CC   := $(shell command -v $${CC:-cc} 2>/dev/null)
 GOFILES    = $(shell git ls-files --cached --others --exclude-standard '*.go')
 
-.PHONY: help check fmt fmt-check tidy vet lint arch unit test test-race test-all clients bench bench-peer bench-peer-s3 fuzz build server docker-build image FORCE package gcf-source lambda-bootstrap azure-handler lambda-local docs cost vuln tools servers clean
+.PHONY: help check fmt fmt-check tidy vet lint arch unit test test-race test-all clients bench bench-peer bench-peer-s3 fuzz build server docker-build image FORCE package gcf-source lambda-bootstrap azure-handler lambda-local docs cost sim vuln tools servers clean
 
 help: ## Print what there is to make
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -189,6 +189,12 @@ AZURE_OUT ?= dist/azure-amd64/handler
 azure-handler:
 	@mkdir -p "$$(dirname "$(AZURE_OUT)")"
 	@CGO_ENABLED=0 GOOS=linux GOARCH=amd64 $(GO) build -trimpath -buildvcs=false -ldflags '-s -w' -o "$(AZURE_OUT)" ./functions/azure
+
+# Schedules of the whole engine under a simulated scheduler, network and clock: see internal/sim. One that fails prints its seed.
+SCHEDULES ?= 1000000
+SEED      ?= 1
+sim: ## Play SCHEDULES (default 1000000) simulated schedules with faults from SEED on
+	$(GO) test ./internal/sim -run '^TestSchedules$$' -v -count 1 -timeout 0 -args -sim.n $(SCHEDULES) -sim.seed $(SEED)
 
 docs: ## Write the tables of settings, of the protocol and of metrics into README.md and docs
 	$(GO) test ./internal/app -run '^TestTheREADMEHasTheSettings$$' -count 1 -update
