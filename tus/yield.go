@@ -2,6 +2,7 @@ package tus
 
 import (
 	"context"
+	"errors"
 	"time"
 )
 
@@ -18,6 +19,9 @@ func (a *appending) yields(ctx context.Context) func() {
 	done := make(chan struct{})
 	stop := context.AfterFunc(a.turn.wanted, func() {
 		defer close(done)
+		if !errors.Is(context.Cause(a.turn.wanted), errNewer) {
+			return // the request itself has ended, and its body with it
+		}
 		going := pause(ctx, time.Until(end))
 		// A body with a checksum counts as a whole or not at all: it may go on while it arrives.
 		for going && a.verify != nil && time.Now().Before(last) && a.in.p.silence() < stallAfter {
