@@ -13,10 +13,13 @@
 package azurehost
 
 import (
+	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"math/rand/v2"
 	"net/http"
+	"os"
 	"strconv"
 	"strings"
 	"sync"
@@ -148,7 +151,19 @@ func (a *App) Counts() (requests, failed int64) { return a.requests.Load(), a.fa
 func (a *App) Kill(pid int) bool { return a.signal(pid, syscall.SIGKILL) }
 
 // Freeze stops a process as a machine does that is paused, and says whether it was there.
-func (a *App) Freeze(pid int) bool { return a.signal(pid, syscall.SIGSTOP) }
+// It returns when the process stands still, as far as the system tells: a signal takes its time to arrive.
+func (a *App) Freeze(pid int) bool {
+	ok := a.signal(pid, syscall.SIGSTOP)
+	for range 100 {
+		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+		// The state stands behind the name, which is in parentheses and may hold some itself: proc(5).
+		if _, state, found := bytes.Cut(stat[bytes.LastIndexByte(stat, ')')+1:], []byte(" ")); err != nil || !found || bytes.HasPrefix(state, []byte("T")) {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	return ok
+}
 
 // Thaw lets it go on.
 func (a *App) Thaw(pid int) bool { return a.signal(pid, syscall.SIGCONT) }

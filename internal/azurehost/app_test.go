@@ -161,7 +161,7 @@ func TestAWorkerThatIsFrozen(t *testing.T) {
 	}
 	slow := 0
 	for range 2 { // in turn
-		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 		r, _ := http.NewRequestWithContext(ctx, http.MethodGet, srv.URL, nil)
 		resp, err := http.DefaultClient.Do(r)
 		if err == nil {
