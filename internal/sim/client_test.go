@@ -7,6 +7,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -40,6 +41,9 @@ func (w *world) startClients() {
 		}
 	}
 	for i := range w.slots {
+		if w.rng.IntN(4) == 0 {
+			w.client(&file{n: i}, (*client).restart)
+		}
 		if w.rng.IntN(2) == 0 {
 			w.client(&file{n: i}, (*client).sweep)
 		}
@@ -55,8 +59,8 @@ func (w *world) client(f *file, do func(*client)) {
 // sweep is not a client but a schedule.
 func (c *client) sweep() {
 	for {
-		time.Sleep(time.Duration(c.rng.IntN(int(2 * time.Minute))))
-		if _, calm := c.w.s.isCalm(); calm || c.w.s.hasFailed() {
+		time.Sleep(time.Duration(c.rng.IntN(int(4 * time.Minute))))
+		if _, calm := c.w.s.isCalm(); calm || c.w.s.hasFailed() || c.w.quiet() {
 			return
 		}
 		c.w.s.mu.Lock()
@@ -74,6 +78,28 @@ func (c *client) sweep() {
 		case <-time.After(time.Minute): // the next comes whether or not this one is over
 		}
 	}
+}
+
+// restart is a deployment: it puts a new process into a slot and drains the one before.
+func (c *client) restart() {
+	time.Sleep(time.Duration(c.rng.IntN(int(time.Minute))))
+	w := c.w
+	w.s.mu.Lock()
+	rep := w.slots[c.f.n]
+	if !rep.dead {
+		w.start(rep.slot, rep.life+1, rep.skew)
+	}
+	w.s.mu.Unlock()
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	_ = rep.h.Drain(ctx) // what is not over by then is cut off
+}
+
+// quiet reports whether nobody works on a file any more.
+func (w *world) quiet() bool {
+	w.s.mu.Lock()
+	defer w.s.mu.Unlock()
+	return !slices.ContainsFunc(w.all, func(f *file) bool { return !f.ended })
 }
 
 // goesOn reports whether there is still something to do, and fails where it lasts too long.
@@ -104,7 +130,7 @@ func (c *client) request(method string, id tus.ID, data []byte) *request {
 	c.actor++
 	rq := &request{
 		method: method, id: id, body: newConn(), size: int64(len(data)), header: http.Header{}, slot: rng.IntN(len(c.w.slots)),
-		patient: pick(rng, 3*time.Second, 20*time.Second, time.Minute), quiet: rng.IntN(3) == 0,
+		patient: pick(rng, 3100*time.Millisecond, 20100*time.Millisecond, time.Minute), quiet: rng.IntN(3) == 0,
 	}
 	for len(data) > 0 {
 		n := 1 + rng.IntN(len(data))

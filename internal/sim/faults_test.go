@@ -26,14 +26,19 @@ func drawOdds(rng *rand.Rand) odds {
 
 // What a call can meet beside a crash and a delay.
 var (
-	changes = []string{"Create", "Acquire", "Commit", "Delete", "Complete", "Concat", "Remove"} // may arrive late, or twice
+	changes = []string{"Create", "Acquire", "Commit", "Delete", "Complete", "Concat", "Remove", "Insert", "Swap", "Erase"} // may arrive late, or twice
+	rare    = []string{"Complete", "Concat", "Remove", "Delete", "Erase"}                                                  // steps that a schedule has few of
 	hooks   = []string{"PreCreate", "PreFinish", "Event"}
 )
 
 // disturb lets a call go on, or not.
 func (s *scheduler) disturb(c *call) {
 	o, rng := &s.odds, s.rng
-	chance := func(p float64) bool { return p > 0 && rng.Float64() < p }
+	often := 1.0
+	if slices.Contains(rare, c.op) {
+		often = 4
+	}
+	chance := func(p float64) bool { return p > 0 && rng.Float64() < often*p }
 	switch {
 	case c.rep != nil && chance(o.crash):
 		if rng.IntN(2) == 0 {

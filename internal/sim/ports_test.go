@@ -33,7 +33,7 @@ func invoke[T any](ctx context.Context, rep *replica, op string, id tus.ID, f fu
 	c.run = func() { v, err = f(context.Background()) }
 	if slices.Contains(changes, op) {
 		c.again = func() {
-			if op == "Create" && rep.w.table.deleted[id] {
+			if (op == "Create" || op == "Insert") && rep.w.table.deleted[id] {
 				return // package state says why nothing is promised here
 			}
 			_, _ = f(context.Background()) // nobody waits for this answer
@@ -53,8 +53,14 @@ func invoke[T any](ctx context.Context, rep *replica, op string, id tus.ID, f fu
 
 // ports are the State of one replica.
 type ports struct {
-	rep *replica
-	st  *state.Store // over the common table, by the replica's own clock
+	due
+	st *state.Store // over the common table, by the replica's own clock
+}
+
+// A stepwise State makes its calls over a link.
+type stepwise struct {
+	due
+	*state.Store
 }
 
 func (p ports) Create(ctx context.Context, u tus.Upload, c tus.Claim) (tus.Lease, error) {
@@ -78,10 +84,41 @@ func (p ports) Delete(ctx context.Context, l tus.Lease) error {
 	return err
 }
 
-// Due lists what is due, in the order of the ids.
-func (p ports) Due(ctx context.Context, now time.Time) iter.Seq2[tus.ID, error] {
+// A link is the way of one replica to the table, where the calls to the State are not made in one piece: then each access to the
+// table is a step, and whatever may happen to a step happens between the read and the write of one call.
+type link struct{ rep *replica }
+
+func (k link) Get(ctx context.Context, id tus.ID) (state.Record, string, error) {
+	r, err := invoke(ctx, k.rep, "Get", id, func(ctx context.Context) (state.Record, error) {
+		r, _, err := k.rep.w.table.Get(ctx, id)
+		return r, err
+	})
+	return r, version(r), err
+}
+
+func (k link) Insert(ctx context.Context, r state.Record) error {
+	return k.write(ctx, "Insert", r.Upload.ID, func(ctx context.Context) error { return k.rep.w.table.Insert(ctx, r) })
+}
+
+func (k link) Swap(ctx context.Context, r state.Record, v string) error {
+	return k.write(ctx, "Swap", r.Upload.ID, func(ctx context.Context) error { return k.rep.w.table.Swap(ctx, r, v) })
+}
+
+func (k link) Delete(ctx context.Context, id tus.ID, v string) error {
+	return k.write(ctx, "Erase", id, func(ctx context.Context) error { return k.rep.w.table.Delete(ctx, id, v) })
+}
+
+func (k link) write(ctx context.Context, op string, id tus.ID, f func(context.Context) error) error {
+	_, err := invoke(ctx, k.rep, op, id, func(ctx context.Context) (struct{}, error) { return struct{}{}, f(ctx) })
+	return err
+}
+
+// A due lists what is due, in the order of the ids.
+type due struct{ rep *replica }
+
+func (p due) Due(ctx context.Context, now time.Time) iter.Seq2[tus.ID, error] {
 	return func(yield func(tus.ID, error) bool) {
-		due, err := invoke(ctx, p.rep, "Due", "", func(context.Context) ([]tus.ID, error) {
+		ids, err := invoke(ctx, p.rep, "Due", "", func(context.Context) ([]tus.ID, error) {
 			t := p.rep.w.table
 			return slices.DeleteFunc(t.all(), func(id tus.ID) bool {
 				at := t.records[id].Due
@@ -92,7 +129,7 @@ func (p ports) Due(ctx context.Context, now time.Time) iter.Seq2[tus.ID, error] 
 			yield("", err)
 			return
 		}
-		for _, id := range due {
+		for _, id := range ids {
 			if !yield(id, nil) {
 				return
 			}

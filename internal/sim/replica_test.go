@@ -39,17 +39,29 @@ func (w *world) start(slot, life int, skew time.Duration) {
 	opt.Hooks.PreCreate = rep.preCreate
 	opt.Hooks.PreFinish = rep.preFinish
 	opt.Hooks.Event = rep.event
-	var tab state.Swapper = w.table
-	if !w.plain {
-		tab = versioned{w.table}
-	}
-	st := state.NewStore(tab, &state.Options{Now: opt.Now, Backoff: func(int) time.Duration { return 0 }})
-	h, err := tus.NewHandler(ports{rep, st}, pieces{rep, w.store}, &opt)
+	h, err := tus.NewHandler(rep.state(opt.Now), pieces{rep, w.store}, &opt)
 	if err != nil {
 		panic(err)
 	}
 	rep.h = h
 	w.slots[slot] = rep
+}
+
+// state returns the replica's way to the database.
+func (rep *replica) state(now func() time.Time) tus.State {
+	w := rep.w
+	var tab state.Swapper = w.table
+	if w.fine {
+		tab = link{rep}
+	}
+	if !w.plain {
+		tab = versioned{tab}
+	}
+	st := state.NewStore(tab, &state.Options{Now: now, Backoff: func(int) time.Duration { return 0 }})
+	if w.fine {
+		return stepwise{due{rep}, st}
+	}
+	return ports{due{rep}, st}
 }
 
 // kill ends a process at once and starts the next in its place. It needs the lock.
@@ -63,7 +75,9 @@ func (w *world) kill(rep *replica) {
 		c.verdict <- died
 		return true
 	})
-	w.start(rep.slot, rep.life+1, rep.skew)
+	if w.slots[rep.slot] == rep { // not yet replaced by a restart
+		w.start(rep.slot, rep.life+1, rep.skew)
+	}
 }
 
 // preCreate gives the uploads of a file names by which the trace knows them, and the files their uploads.
@@ -153,6 +167,9 @@ func (w *world) send(actor int, rq *request) *reply {
 	rep := w.slots[rq.slot]
 	w.s.mu.Unlock()
 	ctx, cancel := context.WithCancel(as(context.Background(), actor))
+	if w.deadline > 0 {
+		ctx, cancel = context.WithTimeout(ctx, w.deadline)
+	}
 	rq.header.Set("Tus-Resumable", "1.0.0")
 	rq.header.Set("X-Request-ID", "r")
 	r := (&http.Request{

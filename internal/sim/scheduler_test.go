@@ -63,7 +63,7 @@ type scheduler struct {
 	over   bool
 	failed string
 
-	count map[string]int // what was done, by kind
+	count map[string]int // what was done, by kind and by step
 	sum   uint64         // hash of all that was done
 	text  *strings.Builder
 	begin time.Time
@@ -73,7 +73,7 @@ type scheduler struct {
 func newScheduler(rng *rand.Rand, verbose bool) *scheduler {
 	s := &scheduler{rng: rng, wake: make(chan struct{}, 1), count: map[string]int{}, begin: time.Now()}
 	s.odds = drawOdds(rng)
-	s.steps = 30 + rng.IntN(300)
+	s.steps = rng.IntN(pick(rng, 100, 300, 900)) + 30
 	if verbose {
 		s.text = &strings.Builder{}
 	}
@@ -147,6 +147,7 @@ func (s *scheduler) beCalm() {
 // note adds a line to the trace.
 func (s *scheduler) note(c *call, what string) {
 	s.count[what]++
+	s.count[strings.TrimRight(c.op, " 0123456789")+" "+what]++
 	h := fnv.New64a()
 	var b [16]byte
 	binary.LittleEndian.PutUint64(b[:], s.sum)

@@ -102,6 +102,8 @@ func TestASeedIsASchedule(t *testing.T) {
 		once, again := run(t, seed, false), run(t, seed, false)
 		if once.sum == again.sum {
 			same++
+		} else {
+			t.Logf("seed %d is not one schedule", seed)
 		}
 	}
 	t.Logf("%d of %d seeds gave the same trace twice", same, n)

@@ -91,7 +91,7 @@ func version(r state.Record) string {
 }
 
 // A versioned table saves Commit and Delete their read.
-type versioned struct{ *table }
+type versioned struct{ state.Swapper }
 
 var _ state.Versioner = versioned{}
 

@@ -32,7 +32,10 @@ type world struct {
 	store *memstore.Store
 	slots []*replica
 	opt   tus.Options
-	plain bool // the table makes Commit read first
+	plain bool // Commit reads the record first
+	fine  bool // each access to the table is a step, not each call to the State
+
+	deadline time.Duration // after which a platform ends every request; 0: none
 
 	all    []*file
 	files  map[tus.ID]*file               // by the upload that is, or was, to become one
@@ -71,7 +74,7 @@ func newWorld(seed uint64, verbose bool) *world {
 		s: newScheduler(rand.New(rand.NewPCG(seed, 2)), verbose), rng: rng,
 		store: memstore.New(&memstore.Options{PartSize: partSize}),
 		files: map[tus.ID]*file{}, events: map[string]map[string]struct{}{},
-		plain: rng.IntN(2) == 0,
+		plain: rng.IntN(2) == 0, fine: rng.IntN(4) == 0,
 	}
 	w.table = &table{w: w, records: map[tus.ID]state.Record{}, deleted: map[tus.ID]bool{}}
 	w.s.kill = w.kill
@@ -84,6 +87,9 @@ func newWorld(seed uint64, verbose bool) *world {
 	}
 	if rng.IntN(3) == 0 {
 		w.opt.Hooks.Events = tus.Created | tus.Progress | tus.Finished | tus.Terminated
+	}
+	if rng.IntN(5) == 0 {
+		w.deadline = pick(rng, 4*time.Second, 15*time.Second, 29*time.Second) // with a reserve of 1 s and 3 s
 	}
 	if w.shortLife = rng.IntN(10) == 0; w.shortLife {
 		w.opt.ExpireAfter = time.Duration(5+rng.IntN(60)) * time.Second
@@ -105,7 +111,7 @@ func (w *world) skew() time.Duration {
 // plan decides what the clients want.
 func (w *world) plan() {
 	for range 1 + w.rng.IntN(2) {
-		if w.rng.IntN(4) != 0 {
+		if w.rng.IntN(3) != 0 {
 			f := w.newFile(tus.Whole)
 			f.reject = w.rng.IntN(15) == 0
 			f.corrupt = w.rng.IntN(25) == 0
@@ -277,11 +283,7 @@ func (w *world) run() {
 		}
 		w.checkEnd()
 		for _, id := range w.table.all() {
-			rq := &request{method: http.MethodDelete, id: id, body: newConn(), header: http.Header{}, patient: time.Hour}
-			w.actors++
-			if r := w.send(w.actors, rq); r == nil || r.status != http.StatusNoContent {
-				w.s.fail("upload %s cannot be deleted in the end: %+v", id, r)
-			}
+			w.remove(id)
 		}
 		time.Sleep(25 * time.Hour)
 		w.sweep()
@@ -291,6 +293,19 @@ func (w *world) run() {
 		w.s.mu.Unlock()
 	}()
 	w.s.loop()
+}
+
+// remove deletes a finished upload, with a client's patience: a platform's deadline may cut off an answer.
+func (w *world) remove(id tus.ID) {
+	for range 20 {
+		w.actors++
+		rq := &request{method: http.MethodDelete, id: id, body: newConn(), header: http.Header{}, patient: time.Hour}
+		if r := w.send(w.actors, rq); r != nil && (r.status == http.StatusNoContent || r.status == http.StatusNotFound) {
+			return
+		}
+		time.Sleep(time.Second)
+	}
+	w.s.fail("upload %s cannot be deleted in the end", id)
 }
 
 // sweep has all replicas sweep at once, and succeed.
