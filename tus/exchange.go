@@ -1,6 +1,8 @@
 package tus
 
 import (
+	"context"
+	"errors"
 	"net/http"
 	"strings"
 	"sync/atomic"
@@ -133,8 +135,9 @@ func (x *exchange) fail(err error) {
 		st = f.reject.Status
 	}
 	log := x.h.opt.Log
+	gone := x.r.Context().Err() != nil && errors.Is(err, context.Canceled) // the client is: nobody has failed
 	switch {
-	case st >= 500:
+	case st >= 500 && !gone:
 		log.ErrorContext(x.r.Context(), "tus: request failed", "request_id", x.id, "method", x.method, "path", x.r.URL.Path, "status", st, "error", err)
 	default:
 		log.DebugContext(x.r.Context(), "tus: request refused", "request_id", x.id, "method", x.method, "path", x.r.URL.Path, "status", st, "error", err)

@@ -134,7 +134,7 @@ func asFault(err error) *fault {
 		return refuse(codeNoSpace, "the storage is full; what is stored so far is kept").because(err)
 	case errors.Is(err, ErrCorrupt):
 		return refuse(codeCorrupt, "the storage does not hold what was sent; upload it anew").because(err)
-	case errors.Is(err, ErrUnavailable), errors.Is(err, context.DeadlineExceeded):
+	case errors.Is(err, ErrUnavailable), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return refuse(codeUnavailable, "the service cannot reach what it depends on; try again soon").because(err)
 	}
 	return refuse(codeInternal, "something went wrong on the server; the request id tells which entry in its log").because(err)
