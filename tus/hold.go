@@ -184,9 +184,9 @@ func guard(call func() error) (err error) {
 
 // stop ends the renewing, waits for one under way, and returns the lease as it is, or why it is lost.
 func (k *hold) stop() (Lease, error) {
-	k.timer.Stop()
 	k.lock()
 	defer k.unlock()
+	k.timer.Stop() // not before: a renewal under way sets it anew
 	k.off = true
 	return k.lease, k.err
 }
