@@ -19,6 +19,9 @@ func drawOdds(rng *rand.Rand) odds {
 		}
 		return most * rng.Float64()
 	}
+	if rng.IntN(6) == 0 { // writers that sleep while copies of their calls are on their way
+		return odds{freeze: 0.03, hold: 0.25, late: 0.1, twice: 0.5}
+	}
 	return odds{
 		crash: p(0.05), freeze: p(0.06), hold: p(0.12), loseRequest: p(0.10), loseAnswer: p(0.10), late: p(0.10), twice: p(0.25), hook: p(0.4),
 	}
@@ -28,6 +31,7 @@ func drawOdds(rng *rand.Rand) odds {
 var (
 	changes = []string{"Create", "Acquire", "Commit", "Delete", "Complete", "Concat", "Remove", "Insert", "Swap", "Erase"} // may arrive late, or twice
 	rare    = []string{"Complete", "Concat", "Remove", "Delete", "Erase"}                                                  // steps that a schedule has few of
+	endings = append([]string{"PreFinish", "Event", "Commit"}, rare...)                                                    // where trouble is, in some schedules, and nowhere else
 	hooks   = []string{"PreCreate", "PreFinish", "Event"}
 )
 

@@ -6,6 +6,7 @@ import (
 	"iter"
 	"maps"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -29,7 +30,7 @@ var (
 type outcome struct {
 	failed  string
 	sum     uint64
-	count   map[string]int
+	count   map[done]int
 	text    string
 	virtual time.Duration
 }
@@ -60,7 +61,7 @@ func TestSchedules(t *testing.T) {
 	var next atomic.Uint64
 	var failures atomic.Int32
 	var mu sync.Mutex
-	total := map[string]int{}
+	total := map[done]int{}
 	begin := time.Now()
 	t.Run("workers", func(t *testing.T) {
 		for i := range runtime.GOMAXPROCS(0) {
@@ -73,10 +74,13 @@ func TestSchedules(t *testing.T) {
 					}
 					o := run(t, *first+k, *trace)
 					mu.Lock()
-					for what, n := range o.count {
-						total[what] += n
+					for d, n := range o.count {
+						total[d] += n
 					}
 					mu.Unlock()
+					if k > 0 && k%50_000 == 0 {
+						t.Logf("%d schedules after %v", k, time.Since(begin).Round(time.Second))
+					}
 					if *trace {
 						t.Logf("seed %d, trace %016x:\n%s", *first+k, o.sum, o.text)
 					}
@@ -89,7 +93,34 @@ func TestSchedules(t *testing.T) {
 		}
 	})
 	took := time.Since(begin)
-	t.Logf("%d schedules in %v, %.0f a second: %v", n, took.Round(time.Millisecond), float64(n)/took.Seconds(), total)
+	t.Logf("%d schedules in %v, %.0f a second", n, took.Round(time.Millisecond), float64(n)/took.Seconds())
+	whats := map[string]int{}
+	for d, n := range total {
+		whats[d.what] += n
+	}
+	t.Log(whats)
+	if n >= ordinarySchedules && !t.Failed() {
+		checkCoverage(t, total)
+	}
+}
+
+// checkCoverage wants every kind of trouble to have happened to every kind of step that it can happen to.
+func checkCoverage(t *testing.T, total map[done]int) {
+	inside := slices.Concat(changes, hooks, []string{"Load", "Get", "Due", "Append", "Read", "Stored", "answer"})
+	for _, op := range slices.Concat(inside, []string{"POST", "HEAD", "PATCH", "DELETE"}) {
+		whats := []string{"passes", "held back", "request lost", "answer lost"}
+		if slices.Contains(inside, op) {
+			whats = append(whats, "killed before", "killed after", "frozen before")
+		}
+		if slices.Contains(changes, op) {
+			whats = append(whats, "passes, a copy follows", "sent, arrives later", "copy arrives")
+		}
+		for _, what := range whats {
+			if total[done{op, what}] == 0 {
+				t.Errorf("it never happened that: %s %s", op, what)
+			}
+		}
+	}
 }
 
 // One seed is one schedule. What is left of chance, the package comment says; it must stay rare, or a seed is of no use.

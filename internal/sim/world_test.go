@@ -236,7 +236,7 @@ func (w *world) checkEnd() {
 			w.s.failLocked("upload %s is done, and that was told as %v", id, w.events[string(id)+" finished"])
 		}
 		if slices.ContainsFunc(w.store.Pieces(id), func(p string) bool { return strings.HasPrefix(p, "session ") }) {
-			w.s.count["stray session beside a finished upload"]++ // see the package comment
+			w.s.count[done{"in the end", "stray session"}]++ // see the package comment
 		}
 	}
 	for id := range w.files {
