@@ -152,7 +152,7 @@ func TestStoreHidesABadNetwork(t *testing.T) {
 			return fault(1 + rand.IntN(3))
 		}
 		return state.NewStore(withContext{newTags(plan)}, &state.Options{Now: now, Backoff: atOnce})
-	}, &statetest.Options{Seeds: 500})
+	}, &statetest.Options{Seeds: 500, Repeats: true})
 }
 
 // script returns a plan that lets the writes fail in this order, and then no more.

@@ -24,7 +24,7 @@ var allowed = map[string][]string{
 	},
 	"state/memstate":    {"tus", "state"},
 	"state/sqlitestate": {"tus", "state", "modernc.org/sqlite", "modernc.org/sqlite/"},
-	"state/statetest":   {"tus", "state", "github.com/google/go-cmp/"},
+	"state/statetest":   {"tus", "state", "github.com/anishathalye/porcupine", "github.com/google/go-cmp/"},
 	"state/tablestate": {
 		"tus", "state", "github.com/Azure/azure-sdk-for-go/sdk/azcore", "github.com/Azure/azure-sdk-for-go/sdk/azcore/policy",
 		"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime", "github.com/Azure/azure-sdk-for-go/sdk/azcore/to",

@@ -45,7 +45,7 @@ func TestABadNetworkIsHidden(t *testing.T) {
 			return []fault{loseRequest, loseAnswer, throttle}[rand.IntN(3)]
 		})
 		return st
-	}, &statetest.Options{Seeds: n, Rounds: 10})
+	}, &statetest.Options{Seeds: n, Rounds: 10, Repeats: true})
 }
 
 func TestLostAnswersAreHarmlessByTheNonce(t *testing.T) {

@@ -76,5 +76,5 @@ func TestABadNetworkIsHidden(t *testing.T) {
 			return []fault{{code: codes.Aborted}, {code: codes.Internal}, {code: codes.Unknown, late: true}}[rand.IntN(3)]
 		})
 		return st
-	}, &statetest.Options{Seeds: seeds(t, 30), Rounds: 10})
+	}, &statetest.Options{Seeds: seeds(t, 30), Rounds: 10, Repeats: true})
 }

@@ -1,9 +1,10 @@
 // Package statetest holds what every [tus.State] must pass, and a decorator that puts a bad network before one.
 //
-// [Run] checks a state three ways: sentence by sentence against the contract; by random sequences of calls, lost
+// [Run] checks a state four ways: sentence by sentence against the contract; by random sequences of calls, lost
 // requests, lost answers, late duplicates, frozen holders and clocks that are hours apart, each step compared with
-// the pure rules of package state and with a ledger of what was acknowledged, which knows no rules at all; and by
-// claimants that really run at the same time. Package statetest's own tests hold it to finding states that are
+// the pure rules of package state and with a ledger of what was acknowledged, which knows no rules at all; by
+// claimants that really run at the same time; and by histories of concurrent calls, for each of which porcupine must find an order
+// that the pure rules explain. Package statetest's own tests hold it to finding states that are
 // broken in the ways that matter.
 package statetest
 
@@ -26,7 +27,9 @@ type Opener func(t testing.TB, now func() time.Time) tus.State
 // in this process, too much for one that is a network away.
 type Options struct {
 	Seeds  int // random sequences of 40 steps; default 3000, with -short 300
-	Rounds int // rounds of calls at the same time, by 8 callers; default 40, with -short 10
+	Rounds int // rounds of calls at the same time, by 8 callers, and histories of them; default 40, with -short 10
+	// Repeats says that the state's network loses answers and sends writes again.
+	Repeats bool
 }
 
 // seedBlock is how many sequences make one subtest.
@@ -45,7 +48,7 @@ func Run(t *testing.T, open Opener, opt *Options) {
 		o.Rounds = opt.Rounds
 	}
 	c := newClock()
-	b := &bench{ctx: t.Context(), st: open(t, c.now), clock: c, rounds: o.Rounds}
+	b := &bench{ctx: t.Context(), st: open(t, c.now), clock: c, rounds: o.Rounds, repeats: opt != nil && opt.Repeats}
 
 	for _, s := range sentences {
 		t.Run(s.name, func(t *testing.T) { report(t, b.check(s.check)) })
@@ -53,6 +56,13 @@ func Run(t *testing.T, open Opener, opt *Options) {
 	for _, s := range races {
 		t.Run(s.name, func(t *testing.T) { report(t, b.check(s.check)) })
 	}
+	t.Run("histories are linearizable", func(t *testing.T) {
+		calls, err := b.histories(uint64(o.Rounds))
+		if err != nil {
+			t.Errorf("%v\nreplay, some of the times: go test -count 20 -run '^%s$'", err, t.Name())
+		}
+		t.Logf("%d calls in %d histories", calls, o.Rounds)
+	})
 	t.Run("random sequences", func(t *testing.T) {
 		for first := 0; first < o.Seeds; first += seedBlock {
 			t.Run(fmt.Sprintf("from %d", first), func(t *testing.T) {
@@ -81,6 +91,8 @@ type bench struct {
 	st     tus.State
 	clock  *clock
 	rounds int
+
+	repeats bool
 }
 
 // finding is how a check ends early.

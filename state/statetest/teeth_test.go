@@ -2,6 +2,8 @@ package statetest
 
 import (
 	"context"
+	"os"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -278,6 +280,34 @@ func TestRacesHaveTeeth(t *testing.T) {
 			if err := b.check(race.check); err == nil {
 				t.Error("a state that reads and writes in two steps passed")
 			}
+		})
+	}
+}
+
+func TestHistoriesHaveTeeth(t *testing.T) {
+	if _, err := newBroken(func(*broken) {}).histories(100); err != nil {
+		t.Fatalf("where nothing is wrong: %v", err)
+	}
+	flaws := map[string]func(*broken){"reads and writes in two steps": func(s *broken) { s.torn = true }}
+	for name, mistake := range mistakes {
+		switch name {
+		case "a commit is conditional on the nonce alone", "a commit is conditional on epoch and nonce alone":
+			continue // show only where a copy of an Acquire arrives late, which the random sequences have
+		}
+		flaws[name] = mistake
+	}
+	for name, flaw := range flaws {
+		t.Run(name, func(t *testing.T) {
+			calls, err := newBroken(flaw).histories(3000)
+			if err == nil {
+				t.Fatalf("no history of %d calls shows it", calls)
+			}
+			path, ok := strings.CutPrefix(err.Error()[strings.LastIndex(err.Error(), "picture: "):], "picture: ")
+			if _, err := os.Stat(path); !ok || err != nil {
+				t.Errorf("no picture: %v", err)
+			}
+			os.Remove(path)
+			t.Logf("found after %d calls: %v", calls, err)
 		})
 	}
 }

@@ -77,5 +77,5 @@ func TestABadNetworkIsHidden(t *testing.T) {
 			}[rand.IntN(4)]
 		})
 		return st
-	}, &statetest.Options{Seeds: seeds(t, 30), Rounds: 10})
+	}, &statetest.Options{Seeds: seeds(t, 30), Rounds: 10, Repeats: true})
 }
