@@ -4,14 +4,19 @@
 // rules of package state over a table) and one store (package memstore, which keeps S3's semantics); clients that bring in one to six
 // files over them; sweepers; and a scheduler. Every step over the boundary of a process stands still until the scheduler picks it:
 // each call to State, Storage and hooks, each Read within an Append, the answer of an Append, each request on its way in and each
-// answer on its way out. So the order of these steps, and the time that passes between them, are the seed's. Time is that of
+// answer on its way out. In some schedules each access to the table takes the place of the call to State, so that others come in between
+// the read and the write of one call. So the order of these steps, and the time that passes between them, are the seed's. Time is that of
 // testing/synctest.
 //
 // What can happen to a step, until a point in time that the seed chooses: its process is killed before it or after it; its process is
 // frozen, for up to five minutes, and wakes up in the middle of what others have done since; it is held back alone; its request
 // is lost; its answer is lost; it fails for its caller and arrives later; it arrives a second time, later. Bodies come in pieces, stand
 // still, break off, or belong to connections that are half-open; clients lose patience, send the same bytes to two replicas at
-// once, announce wrong checksums, delete what others are sending, join parts that are not complete. Clocks differ by up to two minutes.
+// once, announce wrong checksums, delete what others are sending, join parts that are not complete. Deployments drain a replica
+// and start another; platforms end requests at a deadline. Clocks differ by up to two minutes.
+//
+// Each schedule has its own mix of these, some have one kind alone, and some have trouble in the last steps of uploads only: kinds of trouble
+// hide each other. A run without -short fails where some kind of trouble met some kind of step never.
 //
 // What must hold:
 //
@@ -33,12 +38,21 @@
 // All that the scheduler and the clients decide, the ids of uploads, the order of the steps and their times. No two steps happen at one
 // instant, so that timers set by different steps do not fire together. Left to chance are nonces and births, of which only equality
 // matters and which the trace does not show; the order of goroutines within the engine between two steps, where two are woken by the
-// same one; and select among two that are ready. TestASeedIsASchedule measures how often that changes a trace: 300 of 300
-// seeds gave the same one twice.
+// same one; and select among two that are ready. TestASeedIsASchedule measures how often that changes a trace: 299 of 300 seeds gave
+// the same one twice. Of 175 seeds that failed with a rule taken out, all failed again in a replay, and for the same reason.
+//
+// # What it is worth
+//
+// TestEachRuleIsNeeded takes rules out of the code, one at a time: the fence, the epoch and the nonce in it, fresh slots, the order of commits
+// and deletions, the comparison at the end, and others. Each is noticed, the rarest (the epoch, where the nonce stays) by one schedule in
+// 450, the others far more often.
+//
+// Not simulated: what lies below the ports of a driver (a duplicated UploadPart, say), which package storetest and the drivers' own tests are
+// for; downloads; clients other than tus 1.0.0.
 //
 // # How to run it
 //
-//	go test ./internal/sim                                             some thousand schedules
-//	make sim                                                           a million
+//	go test ./internal/sim                     five thousand schedules, some 4 ms of processor time each
+//	make sim                                   a million; SCHEDULES=n SEED=n for others
 //	go test ./internal/sim -run TestSchedules -sim.n 1 -sim.seed 7 -sim.trace -v   one, step by step
 package sim

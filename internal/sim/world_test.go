@@ -239,7 +239,7 @@ func (w *world) checkEnd() {
 			w.s.count[done{"in the end", "stray session"}]++ // see the package comment
 		}
 	}
-	for id := range w.files {
+	for _, id := range slices.Sorted(mapKeys(w.files)) {
 		if _, ok := w.table.records[id]; !ok && len(w.store.Pieces(id)) > 0 {
 			w.s.failLocked("upload %s is gone, and still there is %v", id, w.store.Pieces(id))
 		}
@@ -261,7 +261,7 @@ func (w *world) checkNothing() {
 	for _, id := range w.table.all() {
 		w.s.failLocked("record %s is left behind: %s", id, w.table.records[id].Upload.Phase)
 	}
-	for id := range w.files {
+	for _, id := range slices.Sorted(mapKeys(w.files)) {
 		if p := w.store.Pieces(id); len(p) > 0 {
 			w.s.failLocked("upload %s was deleted, and still there is %v", id, p)
 		}
