@@ -72,7 +72,7 @@ clients: tools/node_modules/.installed ## Install and build the upload clients t
 	@echo "building tools/clients"; mkdir -p bin/clients
 	@CGO_ENABLED=0 $(GO) -C tools/clients build -trimpath -o "$(CURDIR)/bin/clients/" ./...
 
-servers: tools/node_modules/.installed bin/versitygw bin/fakegcs bin/cloud-firestore-emulator.jar ## Install the servers that tests start
+servers: tools/node_modules/.installed bin/versitygw bin/fakegcs bin/cloud-firestore-emulator.jar bin/spin ## Install the servers that tests start
 
 tools/node_modules/.installed: tools/package-lock.json tools/package.json
 	@command -v npm >/dev/null || { echo "npm is missing: the tests with tus-js-client need Node"; exit 1; }
@@ -108,6 +108,13 @@ bin/fakegcs: tools/fakegcs/go.mod tools/fakegcs/go.sum
 # What firestorestate is tested against: Google's emulator, which needs Java.
 bin/cloud-firestore-emulator.jar:
 	@tools/firestore/install.sh "$@"
+
+# What explores the model of the lease protocol: Debian's, or the one that is installed. It needs a C compiler.
+bin/spin:
+	@tools/spin/install.sh "$@"
+
+model: bin/spin ## Explore the model of the lease protocol in its long form: minutes
+	MODEL=long $(GO) test ./internal/model -count 1 -timeout 60m -v
 
 fuzz: ## Run each fuzz target for FUZZTIME (default 30s)
 	@for pkg in $$($(GO) list ./...); do \

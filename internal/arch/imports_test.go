@@ -66,6 +66,7 @@ var allowed = map[string][]string{
 	"internal/gcfzip":     {},                   // packs the functions' sources for Google
 	"internal/lambdazip":  {},                   // packs the function for AWS
 	"internal/docs":       {},                   // runs the commands of the pages: tests alone
+	"internal/model":      {},                   // has spin explore the model of the lease protocol: tests alone
 	"internal/images":     {},                   // builds the container images and looks into them: tests alone
 	"internal/ledger": { // counts billed calls on the wire, for tests
 		"cloud.google.com/go/firestore/apiv1/firestorepb", "google.golang.org/protobuf/proto",
