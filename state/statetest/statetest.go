@@ -61,7 +61,10 @@ func Run(t *testing.T, open Opener, opt *Options) {
 		if err != nil {
 			t.Errorf("%v\nreplay, some of the times: go test -count 20 -run '^%s$'", err, t.Name())
 		}
-		t.Logf("%d calls in %d histories", calls, o.Rounds)
+		t.Logf("%d calls in %d histories, %d of them undecided", calls, o.Rounds, b.undecided)
+		if 2*b.undecided > o.Rounds {
+			t.Error("most histories are undecided")
+		}
 	})
 	t.Run("random sequences", func(t *testing.T) {
 		for first := 0; first < o.Seeds; first += seedBlock {
@@ -92,7 +95,8 @@ type bench struct {
 	clock  *clock
 	rounds int
 
-	repeats bool
+	repeats   bool
+	undecided int // histories whose search was ended
 }
 
 // finding is how a check ends early.
