@@ -14,8 +14,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/fileloft/fileloft/internal/servers"
 )
 
 const (
@@ -104,15 +102,19 @@ func TestEachRuleIsNeeded(t *testing.T) {
 	}
 }
 
-// need skips a test, or fails it, where there is no spin or no C compiler.
+// need skips a test where there is no spin or no C compiler. It never fails for that: the model is about the design, and the code has tests of
+// its own.
 func need(t *testing.T) {
+	t.Helper()
 	if testing.Short() {
-		t.Skip("=== SKIPPED: the model takes some 20 s ===")
+		t.Skip("too long for -short")
 	}
-	_, err := os.Stat(spin)
-	servers.Require(t, "spin (make servers)", err)
-	_, err = exec.LookPath(compiler())
-	servers.Require(t, "a C compiler", err)
+	if _, err := os.Stat(spin); err != nil {
+		t.Skip("=== SKIPPED: the model is not explored: there is no spin (make bin/spin) ===")
+	}
+	if _, err := exec.LookPath(compiler()); err != nil {
+		t.Skip("=== SKIPPED: the model is not explored: there is no C compiler ===")
+	}
 }
 
 func compiler() string {
