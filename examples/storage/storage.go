@@ -118,7 +118,13 @@ func (d Dir) assemble(ctx context.Context, u *tus.Upload, whole string) error {
 	if size != u.Length {
 		return fmt.Errorf("%w: %d bytes of %d", tus.ErrCorrupt, size, u.Length)
 	}
-	return errors.Join(f.Sync(), f.Close(), os.Rename(f.Name(), whole))
+	if err := errors.Join(f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	if err := os.Link(f.Name(), whole); !errors.Is(err, os.ErrExist) { // the first one counts: another may be the object by now
+		return err
+	}
+	return nil
 }
 
 // Remove implements tus.Storage.
