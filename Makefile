@@ -1,6 +1,7 @@
 # The one front door. CI runs these targets and nothing else; .ci/run is `make check test`.
 #
-# It needs Go, Node for the browser client's library and for Azurite, and Java for Google's Firestore emulator. All else is pinned in tools/ and built or installed from there.
+# It needs Go, and Node for the browser client's library and for Azurite. Java, for Google's Firestore emulator, is unpacked into bin/ where there is
+# none. All else is pinned in tools/ and built or installed from there.
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c

@@ -8,7 +8,10 @@ import (
 	"testing"
 )
 
-const firestoreJar = "bin/cloud-firestore-emulator.jar"
+const (
+	firestoreJar = "bin/cloud-firestore-emulator.jar"
+	ownJava      = "bin/jre/bin/java" // where the system has none
+)
 
 // Firestore starts Google's Firestore emulator, empty and in memory, and returns its address. It takes any project and no
 // credentials. It takes some seconds to start: tests had better share one and have a project each.
@@ -40,7 +43,10 @@ func firestore() (java string, args func(host, port string) []string, err error)
 		return "", nil, fmt.Errorf("servers: %s is missing (make servers): %w", firestoreJar, err)
 	}
 	if java, err = exec.LookPath("java"); err != nil {
-		return "", nil, fmt.Errorf("servers: the Firestore emulator needs Java: %w", err)
+		var own error
+		if java, own = find(ownJava); own != nil {
+			return "", nil, fmt.Errorf("servers: the Firestore emulator needs Java: %w", err)
+		}
 	}
 	return java, func(host, port string) []string {
 		return []string{

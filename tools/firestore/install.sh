@@ -21,9 +21,9 @@ cannot() {
 	exit 0
 }
 
-command -v java >/dev/null || cannot "it needs Java 11 or later (Debian: default-jre-headless)."
-
 mkdir -p "$(dirname "$jar")"
+command -v java >/dev/null || "$(dirname "$0")/../java/install.sh" "$(dirname "$jar")/jre" ||
+	cannot "it needs Java 11 or later (Debian: default-jre-headless)."
 if gcloud=$(command -v gcloud); then
 	sdk=$(dirname "$(dirname "$(readlink -f "$gcloud")")")
 	found=$sdk/platform/cloud-firestore-emulator/cloud-firestore-emulator.jar

@@ -23,20 +23,10 @@ if found=$(command -v spin) && "$found" -V 2>/dev/null | grep -q '^Spin Version 
 	exit 0
 fi
 
-command -v apt-get >/dev/null && command -v dpkg >/dev/null ||
-	cannot "it is not installed, and this is not Debian. Install spin 6 (https://spinroot.com) and try again."
 echo "unpacking Debian's spin into $program"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-chmod 755 "$work"
-# Lists of its own where the system has none yet: then neither needs root.
-lists=(-o "Dir::State::Lists=$work/lists" -o "Dir::Cache=$work/cache")
-fetch() {
-	cd "$work"
-	apt-get download -qq spin 2>/dev/null && return
-	mkdir -p lists/partial cache/archives/partial
-	apt-get "${lists[@]}" update -qq >/dev/null 2>&1 && apt-get "${lists[@]}" download -qq spin 2>/dev/null
-}
-(fetch && cd "$work" && dpkg -x spin_*.deb .) || cannot "apt-get download spin has failed."
+"$(dirname "$0")/../debian/unpack.sh" spin "$work" ||
+	cannot "it is not installed, and Debian's package of it cannot be had. Install spin 6 (https://spinroot.com) and try again."
 "$work/usr/bin/spin" -V | grep -q '^Spin Version 6' || cannot "Debian's does not run here."
 cp "$work/usr/bin/spin" "$program"
