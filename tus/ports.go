@@ -134,11 +134,14 @@ type Prober interface {
 	Idle(ctx context.Context, u Upload) bool
 }
 
-// A Collector is a Storage that can find pieces whose upload is gone, left by a writer that died or woke up late, and
-// remove those that are older than before. alive reports whether a record of that id and birth exists.
-// It returns how many uploads' pieces were removed.
+// A Collector is a Storage that can find pieces that nobody needs, left by a writer that died or woke up late, and remove those that
+// are older than before. look returns the record of that id and birth; its error is ErrNotFound where there is none, or one of
+// another birth. Without a record all pieces go. Of a Done upload all go but its object, which may be a piece too, if the upload is
+// Partial: from Done on nobody reads a piece, a late Complete finds the object first or last, and no phase follows but Doomed, of
+// which Remove makes an end. So it does not matter what becomes of the record after the look. In any other phase pieces are left alone:
+// the next commit may need them. It returns how many uploads' pieces were removed.
 type Collector interface {
-	Collect(ctx context.Context, before time.Time, alive func(ctx context.Context, id ID, birth string) (bool, error)) (int, error)
+	Collect(ctx context.Context, before time.Time, look func(ctx context.Context, id ID, birth string) (Upload, error)) (int, error)
 }
 
 // A Pinger is a State or Storage that can say whether it can be reached, at the cost of one cheap call.

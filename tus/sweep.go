@@ -11,7 +11,7 @@ type SweepReport struct {
 	Completed int `json:"completed"` // sealed before, now in place
 	Removed   int `json:"removed"`   // doomed before, now gone
 	Delivered int `json:"delivered"` // owed events delivered
-	Collected int `json:"collected"` // with stray pieces and no record; the pieces were removed
+	Collected int `json:"collected"` // with stray pieces, and finished or without a record; the pieces were removed
 	Busy      int `json:"busy"`      // due, but in use by a request
 	Failed    int `json:"failed"`    // due, but an error came in between; it is in the log
 }
@@ -41,7 +41,7 @@ func (h *Handler) Sweep(ctx context.Context) (SweepReport, error) {
 		}
 	}
 	if c, ok := ability[Collector](h.storage); ok {
-		n, err := c.Collect(ctx, h.opt.Now().Add(-strayAge), h.alive)
+		n, err := c.Collect(ctx, h.opt.Now().Add(-strayAge), h.recordOf)
 		r.Collected = n
 		if err != nil {
 			return r, err
@@ -105,11 +105,11 @@ func count(n *int, err error) error {
 	return err
 }
 
-// alive reports whether pieces that carry an upload's id and birth belong to a record.
-func (h *Handler) alive(ctx context.Context, id ID, birth string) (bool, error) {
+// recordOf returns the record that pieces belong to which carry an upload's id and birth.
+func (h *Handler) recordOf(ctx context.Context, id ID, birth string) (Upload, error) {
 	u, err := h.load(ctx, id)
-	if errors.Is(err, ErrNotFound) {
-		return false, nil
+	if err == nil && u.Birth != birth {
+		return Upload{}, ErrNotFound
 	}
-	return err == nil && u.Birth == birth, err
+	return u, err
 }

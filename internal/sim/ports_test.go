@@ -3,6 +3,7 @@ package sim
 import (
 	"cmp"
 	"context"
+	"errors"
 	"io"
 	"iter"
 	"slices"
@@ -208,30 +209,37 @@ func (p pieces) Remove(ctx context.Context, l tus.Lease) error {
 	return err
 }
 
-// Collect asks for the lives in an order of its own: memstore's is that of a map.
-func (p pieces) Collect(ctx context.Context, before time.Time, alive func(context.Context, tus.ID, string) (bool, error)) (int, error) {
+type looker = func(context.Context, tus.ID, string) (tus.Upload, error)
+
+// Collect asks for the lives in an order of its own: memstore's is that of a map. It acts on all answers after the last.
+func (p pieces) Collect(ctx context.Context, before time.Time, look looker) (int, error) {
 	type life struct {
 		id    tus.ID
 		birth string
 	}
 	var old []life
-	_, err := p.Store.Collect(ctx, before, func(_ context.Context, id tus.ID, birth string) (bool, error) {
+	_, err := p.Store.Collect(ctx, before, func(_ context.Context, id tus.ID, birth string) (tus.Upload, error) {
 		old = append(old, life{id, birth})
-		return true, nil
+		return tus.Upload{Phase: tus.Open}, nil
 	})
 	if err != nil {
 		return 0, err
 	}
 	slices.SortFunc(old, func(a, b life) int { return cmp.Compare(a.id, b.id) })
-	dead := map[life]bool{}
+	type answer struct {
+		u   tus.Upload
+		err error
+	}
+	answers := map[life]answer{}
 	for _, l := range old {
-		ok, err := alive(ctx, l.id, l.birth)
-		if err != nil {
+		u, err := look(ctx, l.id, l.birth)
+		if err != nil && !errors.Is(err, tus.ErrNotFound) {
 			return 0, err
 		}
-		dead[l] = !ok
+		answers[l] = answer{u, err}
 	}
-	return p.Store.Collect(ctx, before, func(_ context.Context, id tus.ID, birth string) (bool, error) {
-		return !dead[life{id, birth}], nil
+	return p.Store.Collect(ctx, before, func(_ context.Context, id tus.ID, birth string) (tus.Upload, error) {
+		a := answers[life{id, birth}] // who was not asked for is Open
+		return a.u, a.err
 	})
 }

@@ -143,8 +143,8 @@ func (s *linker) Link(ctx context.Context, u tus.Upload, disposition, contentTyp
 }
 
 func (s *collector) Collect(
-	ctx context.Context, before time.Time, alive func(context.Context, tus.ID, string) (bool, error),
+	ctx context.Context, before time.Time, look func(context.Context, tus.ID, string) (tus.Upload, error),
 ) (int, error) {
 	c := &Call{Port: StoragePort, Method: "collect"}
-	return do(ctx, s.w, c, func(ctx context.Context) (int, error) { return s.a.Collect(ctx, before, alive) })
+	return do(ctx, s.w, c, func(ctx context.Context) (int, error) { return s.a.Collect(ctx, before, look) })
 }

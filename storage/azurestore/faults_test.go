@@ -132,8 +132,11 @@ func TestACompleteThatIsOvertakenBringsNothingBack(t *testing.T) {
 			if left := left(t, s, p.lease.Upload); len(left) > 0 {
 				t.Errorf("%s, %d bodies: left behind: %q (%v)", op, bodies, left, err)
 			}
-			n, err := s.Collect(t.Context(), time.Now().Add(time.Hour), func(_ context.Context, id tus.ID, _ string) (bool, error) {
-				return id != p.lease.Upload.ID, nil
+			n, err := s.Collect(t.Context(), time.Now().Add(time.Hour), func(_ context.Context, id tus.ID, _ string) (tus.Upload, error) {
+				if id == p.lease.Upload.ID {
+					return tus.Upload{}, tus.ErrNotFound
+				}
+				return tus.Upload{}, nil // open
 			})
 			if n != 0 || err != nil {
 				t.Errorf("collect: %d, %v", n, err)

@@ -2,7 +2,9 @@ package azurestore
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/blob"
@@ -123,10 +125,12 @@ func (s *Store) list(ctx context.Context, prefix string, do func(name string, at
 	return nil
 }
 
+type looker = func(context.Context, tus.ID, string) (tus.Upload, error)
+
 // Collect implements tus.Collector. It holds one upload's pieces at a time: lists are in the order of names. Where Azure does not say
 // how old staged blocks are, they are left to Azure, which drops them a week after the last one.
-func (s *Store) Collect(ctx context.Context, before time.Time, alive func(context.Context, tus.ID, string) (bool, error)) (int, error) {
-	c := &collection{s: s, alive: alive}
+func (s *Store) Collect(ctx context.Context, before time.Time, look looker) (int, error) {
+	c := &collection{s: s, look: look}
 	err := s.list(ctx, s.pieces, func(name string, at time.Time) error {
 		l, piece, ok := s.parsePiece(name)
 		if !ok || at.IsZero() || !at.Before(before) {
@@ -154,23 +158,33 @@ func (s *Store) Collect(ctx context.Context, before time.Time, alive func(contex
 // A collection is what Collect knows of the life that the list is at.
 type collection struct {
 	s     *Store
-	alive func(context.Context, tus.ID, string) (bool, error)
+	look  looker
 	life  life
 	found []string
 	more  bool // than a sign
 	n     int
 }
 
-// end removes what was found of a life that has no record.
+// end removes what was found of a life that has no record, or is done.
 func (c *collection) end(ctx context.Context) error {
 	found, more := c.found, c.more
 	c.found, c.more = nil, false
 	if len(found) == 0 {
 		return nil
 	}
-	ok, err := c.alive(ctx, c.life.id, c.life.birth)
-	if err != nil || ok {
+	u, err := c.look(ctx, c.life.id, c.life.birth)
+	switch {
+	case errors.Is(err, tus.ErrNotFound):
+	case err != nil:
 		return err
+	case u.Phase != tus.Done:
+		return nil
+	default: // nobody reads anything of it but its object, and a sign is for those who remove it
+		found = slices.DeleteFunc(found, func(name string) bool {
+			_, piece, _ := c.s.parsePiece(name)
+			return piece == objectName || piece == signName
+		})
+		more = len(found) > 0
 	}
 	if more {
 		c.n++

@@ -95,7 +95,9 @@ func TestAZombiesBlocksAreNeverInTheList(t *testing.T) {
 	}
 }
 
-func nobody(context.Context, tus.ID, string) (bool, error) { return false, nil }
+func nobody(context.Context, tus.ID, string) (tus.Upload, error) {
+	return tus.Upload{}, tus.ErrNotFound
+}
 
 // A list throws away what it does not name. So nobody binds a stage while another may still add to it: neither a writer that saw
 // fewer blocks in it, nor one that filled it and could not commit that.

@@ -4,7 +4,9 @@ package filestore
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -12,13 +14,15 @@ import (
 	"github.com/fileloft/fileloft/tus"
 )
 
+type looker = func(context.Context, tus.ID, string) (tus.Upload, error)
+
 // Collect implements tus.Collector. It looks at every name in partial/.
-func (s *Store) Collect(ctx context.Context, before time.Time, alive func(context.Context, tus.ID, string) (bool, error)) (int, error) {
+func (s *Store) Collect(ctx context.Context, before time.Time, look looker) (int, error) {
 	removed := 0
 	dirs, err := s.tree.inUse()
 	for _, d := range dirs {
 		var n int
-		if n, err = s.collect(ctx, d, before, alive); err != nil {
+		if n, err = s.collect(ctx, d, before, look); err != nil {
 			break
 		}
 		removed += n
@@ -50,7 +54,7 @@ func (t *tree) inUse() ([]*folder, error) {
 }
 
 // collect removes the pieces in one shard.
-func (s *Store) collect(ctx context.Context, d *folder, before time.Time, alive func(context.Context, tus.ID, string) (bool, error)) (int, error) {
+func (s *Store) collect(ctx context.Context, d *folder, before time.Time, look looker) (int, error) {
 	names, err := s.tree.list(d)
 	if err != nil {
 		return 0, err
@@ -72,26 +76,45 @@ func (s *Store) collect(ctx context.Context, d *folder, before time.Time, alive 
 		} else if !old {
 			continue
 		}
-		id, birth, _ := strings.Cut(strings.TrimSuffix(stem, "."), ".")
-		if live, err := alive(ctx, tus.ID(id), birth); err != nil {
-			return removed, err
-		} else if live {
-			continue
-		}
-		if err := s.clear(h, ""); err != nil {
+		had, err := s.collectLife(ctx, h, rests, look)
+		if err != nil {
 			return removed, fmt.Errorf("%s: %w", stem, err)
 		}
-		sign := false
-		for _, rest := range []string{doneName, goneName} { // the sign last
-			if sign, err = d.unlink(stem + rest); err != nil {
-				return removed, fmt.Errorf("%s: %w", stem, err)
-			}
-		}
-		if !sign || len(rests) > 1 {
+		if had {
 			removed++
 		}
 	}
 	return removed, nil
+}
+
+// collectLife removes pieces of a life that has no record or is done, and says whether there was more than a sign.
+func (s *Store) collectLife(ctx context.Context, h home, rests []string, look looker) (had bool, err error) {
+	id, birth, _ := strings.Cut(strings.TrimSuffix(h.stem, "."), ".")
+	u, err := look(ctx, tus.ID(id), birth)
+	if err == nil {
+		if u.Phase != tus.Done {
+			return false, nil
+		}
+		// Nobody reads anything of it but its object: "done", or in files/ under a name of its own. A sign is for those who remove it.
+		rests = slices.DeleteFunc(rests, func(rest string) bool { return rest == doneName || rest == goneName })
+		if len(rests) == 0 {
+			return false, nil
+		}
+		return true, s.sweep(h, func(rest string, _ kind) bool { return slices.Contains(rests, rest) })
+	}
+	if !errors.Is(err, tus.ErrNotFound) {
+		return false, err
+	}
+	if err := s.clear(h, ""); err != nil {
+		return false, err
+	}
+	sign := false
+	for _, rest := range []string{doneName, goneName} { // the sign last
+		if sign, err = h.dir.unlink(h.stem + rest); err != nil {
+			return false, err
+		}
+	}
+	return !sign || len(rests) > 1, nil
 }
 
 // olderThan reports whether all of these pieces were last changed before t.

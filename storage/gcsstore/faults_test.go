@@ -167,8 +167,11 @@ func checkOvertaken(t *testing.T, s *Store, f *gcsfake.Server, then *atomic.Poin
 	if !ran {
 		return
 	}
-	n, err := s.Collect(t.Context(), time.Now().Add(time.Hour), func(_ context.Context, id tus.ID, _ string) (bool, error) {
-		return id != p.lease.Upload.ID, nil
+	n, err := s.Collect(t.Context(), time.Now().Add(time.Hour), func(_ context.Context, id tus.ID, _ string) (tus.Upload, error) {
+		if id == p.lease.Upload.ID {
+			return tus.Upload{}, tus.ErrNotFound
+		}
+		return tus.Upload{}, nil // open
 	})
 	if n != 0 || err != nil {
 		t.Errorf("collect: %d, %v", n, err)

@@ -3,9 +3,11 @@ package memstore
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"hash/crc32"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/fileloft/fileloft/tus"
@@ -134,6 +136,17 @@ func (s *Store) abort(l life) {
 	delete(s.lives, l)
 }
 
+// end ends some sessions of an upload.
+func (s *Store) end(l life, names []string) {
+	for _, name := range names {
+		delete(s.sessions, name)
+	}
+	s.lives[l] = slices.DeleteFunc(s.lives[l], func(name string) bool { return s.sessions[name] == nil })
+	if len(s.lives[l]) == 0 {
+		delete(s.lives, l)
+	}
+}
+
 // Remove implements tus.Storage.
 func (s *Store) Remove(ctx context.Context, lease tus.Lease) error {
 	u := &lease.Upload
@@ -182,34 +195,41 @@ func (s *Store) Open(_ context.Context, u tus.Upload, off, n int64) (io.ReadClos
 }
 
 // Collect implements tus.Collector.
-func (s *Store) Collect(ctx context.Context, before time.Time, alive func(context.Context, tus.ID, string) (bool, error)) (int, error) {
+func (s *Store) Collect(
+	ctx context.Context, before time.Time, look func(context.Context, tus.ID, string) (tus.Upload, error),
+) (int, error) {
 	s.mu.Lock()
-	old := map[life]bool{} // true: has sessions
+	old := map[life][]string{} // the names of their old sessions
 	for l, t := range s.gone {
 		if t.Before(before) {
-			old[l] = false
+			old[l] = nil
 		}
 	}
-	for _, ses := range s.sessions {
+	for name, ses := range s.sessions {
 		if ses.born.Before(before) {
-			old[ses.life] = true
+			old[ses.life] = append(old[ses.life], name)
 		}
 	}
 	s.mu.Unlock()
 	removed := 0
-	for l, pieces := range old {
-		ok, err := alive(ctx, l.id, l.birth)
-		if err != nil {
+	for l, names := range old {
+		u, err := look(ctx, l.id, l.birth)
+		dead := errors.Is(err, tus.ErrNotFound)
+		if err != nil && !dead {
 			return removed, fmt.Errorf("memstore: collect: %w", err)
 		}
-		if ok {
+		if !dead && u.Phase != tus.Done {
 			continue
 		}
 		s.mu.Lock()
-		s.abort(l)
-		delete(s.gone, l)
+		if dead {
+			s.abort(l)
+			delete(s.gone, l)
+		} else {
+			s.end(l, names)
+		}
 		s.mu.Unlock()
-		if pieces {
+		if len(names) > 0 {
 			removed++
 		}
 	}

@@ -186,7 +186,7 @@ func TestACompleteThatIsOvertakenBringsNothingBack(t *testing.T) {
 		if left := f.pieces(s, p.lease.Upload); len(left) > 0 {
 			t.Errorf("%d bytes: left behind: %q", size, left)
 		}
-		n, err := s.Collect(t.Context(), time.Now().Add(time.Hour), func(context.Context, tus.ID, string) (bool, error) { return false, nil })
+		n, err := s.Collect(t.Context(), time.Now().Add(time.Hour), func(context.Context, tus.ID, string) (tus.Upload, error) { return tus.Upload{}, tus.ErrNotFound })
 		if n != 0 || err != nil || len(f.objects) != 0 {
 			t.Errorf("%d bytes: collect: %d, %v; left are %d objects", size, n, err, len(f.objects))
 		}

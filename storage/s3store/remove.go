@@ -2,7 +2,9 @@ package s3store
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -102,17 +104,19 @@ func (s *Store) list(ctx context.Context, prefix string, do func(types.Object) e
 	}
 }
 
+type looker = func(context.Context, tus.ID, string) (tus.Upload, error)
+
 // Collect implements tus.Collector. It lists the pieces alone: a session without a note has no parts, and may be
 // another program's.
-func (s *Store) Collect(ctx context.Context, before time.Time, alive func(context.Context, tus.ID, string) (bool, error)) (int, error) {
-	n, err := s.collect(ctx, before, alive)
+func (s *Store) Collect(ctx context.Context, before time.Time, look looker) (int, error) {
+	n, err := s.collect(ctx, before, look)
 	if err != nil {
 		return n, fmt.Errorf("s3store: collect: %w", classify(err))
 	}
 	return n, nil
 }
 
-func (s *Store) collect(ctx context.Context, before time.Time, alive func(context.Context, tus.ID, string) (bool, error)) (int, error) {
+func (s *Store) collect(ctx context.Context, before time.Time, look looker) (int, error) {
 	strays := map[life][]string{}
 	err := s.list(ctx, s.pieces, func(o types.Object) error {
 		if l, name, ok := s.parsePiece(aws.ToString(o.Key)); ok && aws.ToTime(o.LastModified).Before(before) {
@@ -125,12 +129,15 @@ func (s *Store) collect(ctx context.Context, before time.Time, alive func(contex
 	}
 	n := 0
 	for l, names := range strays {
-		ok, err := alive(ctx, l.id, l.birth)
-		if err != nil {
+		u, err := look(ctx, l.id, l.birth)
+		switch {
+		case errors.Is(err, tus.ErrNotFound):
+		case err != nil:
 			return n, err
-		}
-		if ok {
+		case u.Phase != tus.Done:
 			continue
+		default: // nobody reads anything of it but its object, and a sign is for those who remove it
+			names = slices.DeleteFunc(names, func(name string) bool { return name == objectName || name == signName })
 		}
 		had, err := s.collectLife(ctx, l, names)
 		if had {
@@ -143,8 +150,8 @@ func (s *Store) collect(ctx context.Context, before time.Time, alive func(contex
 	return n, nil
 }
 
-// collectLife removes old pieces of a life that has no record, and says whether there was more than a sign. The object
-// that a sign speaks of goes too: a Complete that was overtaken, and died before it could look again, left it.
+// collectLife removes old pieces of a life that has no record or is done, and says whether there was more than a sign. The
+// object that a sign speaks of goes too: a Complete that was overtaken, and died before it could look again, left it.
 func (s *Store) collectLife(ctx context.Context, l life, names []string) (had bool, err error) {
 	dir := s.dir(l)
 	for _, name := range names {

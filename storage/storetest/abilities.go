@@ -1,12 +1,10 @@
 package storetest
 
 import (
-	"context"
 	"errors"
 	"io"
 	"runtime"
 	"testing"
-	"time"
 
 	"github.com/fileloft/fileloft/tus"
 )
@@ -124,50 +122,6 @@ func (w *world) checkConcatMissing() {
 	w.checkGone(l, "not joined")
 	w.noErr(w.s.Remove(w.ctx, l.to(w, lease, tus.Doomed)), "remove")
 	w.checkPieces(l, "removed")
-}
-
-func (w *world) checkCollect() {
-	c, ok := find[tus.Collector](w.s)
-	if !ok {
-		return
-	}
-	size := 2*w.part + 3
-	open, stray, done := w.newLife(int64(size)), w.newLife(int64(size)), w.newLife(int64(size))
-	body := w.bytes(size)
-	for _, l := range []*life{open, stray} {
-		lease := l.acquire(w.s, int64(size))
-		l.record(w.s, lease, w.append(lease, body[:size/2]), body[:size/2], 0)
-	}
-	w.done(done, w.bytes(size), size)
-	dead := map[tus.ID]bool{stray.up.ID: true}
-	alive := func(_ context.Context, id tus.ID, birth string) (bool, error) {
-		return !dead[id] || birth != stray.up.Birth, nil
-	}
-	// A little before everything here was made, whatever the storage's clock says.
-	n, err := c.Collect(w.ctx, time.Now().Add(-24*time.Hour), alive)
-	w.noErr(err, "collect")
-	if n != 0 {
-		w.fail("collect: %d uploads' pieces removed that are not old enough", n)
-	}
-	n, err = c.Collect(w.ctx, time.Now().Add(time.Hour), alive)
-	w.noErr(err, "collect")
-	if n != 1 {
-		w.fail("collect: %d uploads' pieces removed instead of 1", n)
-	}
-	w.checkPieces(stray, "collected")
-	w.check(done, "after collect")
-	lease := open.acquire(w.s, int64(size))
-	lease, _ = open.record(w.s, lease, w.append(lease, body[size/2:]), body[size/2:], 0)
-	w.complete(open, open.to(w, lease, tus.Sealed))
-	w.check(open, "after collect")
-	broken := errors.New("storetest: the state cannot be reached")
-	lost := w.newLife(9)
-	w.append(lost.acquire(w.s, 9), w.bytes(9))
-	if _, err = c.Collect(w.ctx, time.Now().Add(time.Hour), func(context.Context, tus.ID, string) (bool, error) {
-		return false, broken
-	}); !errors.Is(err, broken) {
-		w.fail("collect: the error of alive is not in %v", err)
-	}
 }
 
 // checkIdle: a writer that waits for bytes is seen, in its first Append and in the next.

@@ -35,6 +35,8 @@ var checks = []check{
 	{"a Concat can be repeated and come late", (*world).checkConcatRepeats},
 	{"a Concat without its part", (*world).checkConcatMissing},
 	{"Collect removes strays and only those", (*world).checkCollect},
+	{"Collect takes what lies beside a finished upload", (*world).checkCollectDone},
+	{"Collect leaves an upload that is not finished alone", (*world).checkCollectRest},
 	{"Idle sees a writer", (*world).checkIdle},
 	{"Ping", (*world).checkPing},
 }

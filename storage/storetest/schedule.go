@@ -1,7 +1,6 @@
 package storetest
 
 import (
-	"context"
 	"errors"
 	"time"
 
@@ -207,9 +206,10 @@ func (p *play) kill(l *life, lease tus.Lease) {
 func (p *play) finale(l *life) {
 	p.check(l, "in the end")
 	if c, ok := find[tus.Collector](p.s); ok {
-		_, err := c.Collect(p.ctx, time.Now().Add(time.Hour), p.aliveOnly(l))
+		_, err := c.Collect(p.ctx, time.Now().Add(time.Hour), lookAmong(nil, l)) // of all uploads only l has a record
 		p.noErr(err, "collect")
 		p.check(l, "collected")
+		p.checkTidy(l, "collected")
 	}
 	lease := l.to(p.world, l.acquire(p.s, 0), tus.Doomed)
 	p.noErr(p.s.Remove(p.ctx, lease), "remove")
@@ -218,12 +218,5 @@ func (p *play) finale(l *life) {
 	}
 	if _, ok := find[tus.Collector](p.s); ok || len(p.lives) == 1 {
 		p.checkPieces(l, "removed in the end")
-	}
-}
-
-// aliveOnly answers the Collector: of all uploads only l has a record.
-func (p *play) aliveOnly(l *life) func(context.Context, tus.ID, string) (bool, error) {
-	return func(_ context.Context, id tus.ID, birth string) (bool, error) {
-		return id == l.up.ID && birth == l.up.Birth, nil
 	}
 }
