@@ -53,6 +53,18 @@ func TestEveryRequestMayFail(t *testing.T) {
 		if got := p.object(); got != body {
 			t.Fatalf("seed %d: an object of %d bytes is not the %d that were sent", seed, len(got), len(body))
 		}
+		if seed%2 == 0 { // what Complete could not delete, Collect does
+			u.Phase = tus.Done
+			w.set(func(w *wire) { w.plan = shaky })
+			insist(t, seed, func() error {
+				_, err := s.Collect(t.Context(), time.Now().Add(time.Hour), p.look)
+				return err
+			})
+			w.set(func(w *wire) { w.plan = nil })
+			if left := left(t, s, *u); len(left) != 1 || p.object() != body {
+				t.Errorf("seed %d: collected, there is %q", seed, left)
+			}
+		}
 		w.set(func(w *wire) { w.plan = shaky })
 		insist(t, seed, func() error { return s.Remove(t.Context(), p.doomed()) })
 		w.set(func(w *wire) { w.plan = nil })
@@ -60,6 +72,14 @@ func TestEveryRequestMayFail(t *testing.T) {
 			t.Errorf("seed %d: left behind: %q", seed, left)
 		}
 	}
+}
+
+// look answers Collect from the upload's record; it has the only one.
+func (p *uploading) look(_ context.Context, id tus.ID, birth string) (tus.Upload, error) {
+	if u := p.lease.Upload; u.ID == id && u.Birth == birth {
+		return u, nil
+	}
+	return tus.Upload{}, tus.ErrNotFound
 }
 
 func insist(t *testing.T, seed uint64, do func() error) {

@@ -68,6 +68,17 @@ func TestAZombiesBlocksAreNeverInTheList(t *testing.T) {
 		}
 	}
 	stir()
+	if left := left(t, s, p.lease.Upload); len(left) != 2 {
+		t.Errorf("after a block that came late there is %q", left)
+	}
+	p.lease.Upload.Phase = tus.Done
+	if n, err := s.Collect(t.Context(), time.Now().Add(time.Hour), p.look); n != 1 || err != nil {
+		t.Errorf("collect: %d, %v", n, err)
+	}
+	if left := left(t, s, p.lease.Upload); len(left) != 1 || p.object() != "first,second,third" {
+		t.Errorf("collected, there is %q", left)
+	}
+	stir()
 	if err := s.Remove(t.Context(), p.doomed()); err != nil {
 		t.Fatal(err)
 	}

@@ -76,6 +76,16 @@ func TestEveryRequestMayFail(t *testing.T) {
 		if got := object(t, p); got != body {
 			t.Fatalf("seed %d: an object of %d bytes is not the %d that were sent", seed, len(got), len(body))
 		}
+		if seed%2 == 0 { // what Complete could not delete, Collect does
+			u.Phase = tus.Done
+			insist(t, seed, func() error {
+				_, err := s.Collect(t.Context(), time.Now().Add(time.Hour), p.look)
+				return err
+			})
+			if left := left(s, f, *u); len(left) != 1 || object(t, p) != body {
+				t.Errorf("seed %d: collected, there is %q", seed, left)
+			}
+		}
 		u.Phase = tus.Doomed
 		insist(t, seed, func() error { return s.Remove(t.Context(), p.lease) })
 		if left := left(s, f, *u); len(left) > 0 {
@@ -85,6 +95,14 @@ func TestEveryRequestMayFail(t *testing.T) {
 	if r := f.Replaced(); len(r) > 0 {
 		t.Errorf("replaced: %q", r)
 	}
+}
+
+// look answers Collect from the upload's record; it has the only one.
+func (p *uploading) look(_ context.Context, id tus.ID, birth string) (tus.Upload, error) {
+	if u := p.lease.Upload; u.ID == id && u.Birth == birth {
+		return u, nil
+	}
+	return tus.Upload{}, tus.ErrNotFound
 }
 
 func insist(t *testing.T, seed uint64, do func() error) {

@@ -118,6 +118,19 @@ func TestEveryRequestMayFail(t *testing.T) {
 		if got := string(f.objects[string(u.ID)].data); got != body {
 			t.Fatalf("seed %d: an object of %d bytes is not the %d that were sent", seed, len(got), len(body))
 		}
+		if seed%2 == 0 { // what Complete could not delete, Collect does
+			u.Phase = tus.Done
+			insist(t, seed, func() error {
+				_, err := s.Collect(t.Context(), time.Now().Add(time.Hour), p.look)
+				return err
+			})
+			for _, left := range f.pieces(s, *u) {
+				if left != string(u.ID) && !strings.HasPrefix(left, "session") {
+					t.Errorf("seed %d: beside the object there is %s", seed, left)
+				}
+			}
+			f.checkSessions(t, seed)
+		}
 		u.Phase = tus.Doomed
 		insist(t, seed, func() error { return s.Remove(t.Context(), p.lease) })
 		for _, left := range f.pieces(s, *u) {
@@ -125,15 +138,29 @@ func TestEveryRequestMayFail(t *testing.T) {
 				t.Errorf("seed %d: left behind: %s", seed, left)
 			}
 		}
-		for id, ses := range f.sessions {
-			if len(ses.parts) > 0 {
-				t.Errorf("seed %d: session %s was left with parts", seed, id)
-			}
-		}
+		f.checkSessions(t, seed)
 		if v := f.seen(); len(v) > 0 {
 			t.Errorf("seed %d: %q", seed, v)
 		}
 	}
+}
+
+// checkSessions: a session that has no note has no parts.
+func (f *fake) checkSessions(t *testing.T, seed uint64) {
+	t.Helper()
+	for id, ses := range f.sessions {
+		if len(ses.parts) > 0 {
+			t.Errorf("seed %d: session %s was left with parts", seed, id)
+		}
+	}
+}
+
+// look answers Collect from the upload's record; it has the only one.
+func (p *upload) look(_ context.Context, id tus.ID, birth string) (tus.Upload, error) {
+	if u := p.lease.Upload; u.ID == id && u.Birth == birth {
+		return u, nil
+	}
+	return tus.Upload{}, tus.ErrNotFound
 }
 
 func insist(t *testing.T, seed uint64, do func() error) {

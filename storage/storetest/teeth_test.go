@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/fileloft/fileloft/storage/memstore"
 	"github.com/fileloft/fileloft/storage/storetest"
@@ -39,6 +40,65 @@ func TestTeeth(t *testing.T) {
 			t.Logf("%.150v", last)
 		})
 	}
+}
+
+// TestTeethOfCollect: each of these takes an upload for something else, and the checks of Collect must notice.
+func TestTeethOfCollect(t *testing.T) {
+	const strays, done, rest = "Collect removes strays and only those",
+		"Collect takes what lies beside a finished upload", "Collect leaves an upload that is not finished alone"
+	cfg := storetest.Config{PartSize: partSize, Pieces: func(s tus.Storage, u tus.Upload) []string {
+		return s.(interface{ Pieces(tus.ID) []string }).Pieces(u.ID)
+	}}
+	taken := func(from, to tus.Phase) func(tus.Upload, error) (tus.Upload, error) {
+		return func(u tus.Upload, err error) (tus.Upload, error) {
+			if err == nil && u.Phase == from {
+				u.Phase = to
+			}
+			return u, err
+		}
+	}
+	for name, c := range map[string]struct {
+		check string
+		as    func(tus.Upload, error) (tus.Upload, error)
+	}{
+		"leaves what lies beside a finished upload": {done, taken(tus.Done, tus.Open)},
+		"takes an open upload for a finished one":   {rest, taken(tus.Open, tus.Done)},
+		"takes a sealed upload for a finished one":  {rest, taken(tus.Sealed, tus.Done)},
+		"takes all uploads for gone":                {strays, func(tus.Upload, error) (tus.Upload, error) { return tus.Upload{}, tus.ErrNotFound }},
+		"takes no upload for gone":                  {strays, func(u tus.Upload, _ error) (tus.Upload, error) { return u, nil }},
+		"takes a question for an answer": {strays, func(u tus.Upload, err error) (tus.Upload, error) {
+			if err != nil {
+				err = tus.ErrNotFound
+			}
+			return u, err
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := memstore.New(&memstore.Options{PartSize: partSize})
+			if err := storetest.Check(t.Context(), s, cfg, c.check); err != nil {
+				t.Fatalf("as it is: %v", err)
+			}
+			err := storetest.Check(t.Context(), mistaken{memstore.New(&memstore.Options{PartSize: partSize}), c.as}, cfg, c.check)
+			if err == nil {
+				t.Errorf("%s: not noticed", c.check)
+			}
+			t.Logf("%.150v", err)
+		})
+	}
+}
+
+// mistaken makes something else of what it is told about an upload.
+type mistaken struct {
+	*memstore.Store
+	as func(tus.Upload, error) (tus.Upload, error)
+}
+
+func (s mistaken) Collect(
+	ctx context.Context, before time.Time, look func(context.Context, tus.ID, string) (tus.Upload, error),
+) (int, error) {
+	return s.Store.Collect(ctx, before, func(ctx context.Context, id tus.ID, birth string) (tus.Upload, error) {
+		return s.as(look(ctx, id, birth))
+	})
 }
 
 // byPlace numbers S3 parts from the upload's offset, as a server would that knows nothing of leases.
