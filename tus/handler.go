@@ -25,7 +25,7 @@ type Handler struct {
 	prober Prober
 }
 
-// strayAge is how old pieces without a record must be before Sweep collects them: longer than any Append.
+// strayAge is how old pieces that nobody needs must be before Sweep collects them: longer than any Append.
 const strayAge = 24 * time.Hour
 
 // NewHandler returns the protocol over state and storage.

@@ -32,7 +32,8 @@
 //	Concat     2 W, 3 R; 1 R for each part, and 1 W for each part's 256 MiB
 //	Remove     1 W for a list that finds nothing, 2 where there are pieces, and 1 W for each; 1 R; 1 W more for a sign
 //	Open, Link 1 R; none, but for one call a day for a user's delegated key
-//	Collect    1 W for each 5,000 pieces of unfinished uploads, 1 W for each that it removes
+//	Collect    1 W for each 5,000 pieces of unfinished uploads, 1 W for each that it removes. It takes all of an upload that has no
+//	           record, and all but the object of one that is Done
 //
 // # Memory
 //
@@ -56,13 +57,14 @@
 //	Append, binding a stage                  its list is in the committed cursor, and nobody adds to it: whoever commits it, and how often,
 //	                                         makes the same blob. If-None-Match keeps what the first one made
 //	Append, bound and not committed          the next Append, or Complete, finds that the blob is there already
-//	Append, late, after Complete or Remove   its blocks make a blob that nobody sees: the next Remove or, once the record is gone,
-//	                                         Collect discards it, and Azure a week after its last block
+//	Append, late, after Complete or Remove   its blocks make a blob that nobody sees: the next Remove or Collect discards it, and Azure a
+//	                                         week after its last block
 //	Complete, list committed                 the next one finds it: birth, id and length say whose it is
 //	Complete, an answer to the copy lost     the key is taken: the object's birth, id and length say success
 //	Complete, while the store copies         as a rule a copy has ended when it is answered. Else it is waited for, and what it copies is
 //	                                         kept; one that failed is taken away, and made again
-//	Complete, stages not deleted             they lie there until the next Complete, Remove or, once the record is gone, Collect
+//	Complete, stages not deleted             they lie there until the next Complete, Remove or Collect. Since a copy has ended before an
+//	                                         upload is Done, nobody reads them
 //	Complete, while another one is at it     both commit the same list; one of them publishes. Blocks that are gone, and no object: lost
 //	Complete, late, after Remove             no blocks: nothing to commit; no blob: nothing to copy. Without bytes it makes a blob and then looks
 //	                                         for the sign; Remove leaves the sign and then looks for blobs. One of them sees the other

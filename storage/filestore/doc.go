@@ -57,7 +57,9 @@
 // A Complete of an empty upload, or a Concat, has no committed file. For these the witness is that the sign "gone" is missing:
 // Remove puts it up before it lists, and Collect takes it down when it is older than any call. No other upload has a Complete
 // without a committed file. A first Append may be late, too, and a writer may be killed before it takes back what it made: such
-// pieces are linked by nobody, and go with the upload or, where that is gone, with Collect.
+// pieces are linked by nobody, and go with the upload or with Collect. Collect takes them where the upload is gone, and where it is Done:
+// then its object has a name of its own, in files/ or "done", whatever other names its file had, and all of these may go, data before
+// fences. A late Complete sees the object first, and if it did not, finds its witness gone.
 //
 // The end of a Complete clears the shard as Remove does, but for "done". It does not list where nothing can be there that it does
 // not know: the data file was made under its own epoch, which is the second or first, so that the only older epoch is the one

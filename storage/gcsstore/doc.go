@@ -30,7 +30,8 @@
 //	Concat     2 A and 1 for each 31 parts beyond 32; 1 B for each part, and 2 more
 //	Remove     1 A for a list that finds nothing, 2 where there are pieces; 1 B; 1 A more for a sign
 //	Open, Link 2 B; none, but for a call of IAM's where there is no key
-//	Collect    1 A for each 1,000 pieces of unfinished uploads
+//	Collect    1 A for each 1,000 pieces of unfinished uploads. It takes all of an upload that has no record, and all but the object of one
+//	           that is Done
 //
 // A bucket with soft delete (GCS's default: 7 days) goes on to bill for pieces that were deleted, once for the piece and once for what
 // was composed of it on the way: switch it off, or shorten it, in a bucket for uploads.
@@ -49,9 +50,10 @@
 //	Append, after composing                  the 32 are still there and still count. The composed one is a stray, as a piece is
 //	Append, before old pieces are deleted    the next cursor lists them still; in the end Complete or Remove delete them
 //	Append, late, with pieces that are gone  it composes nothing, and writes what does not count
+//	Append, late, after Complete             a piece beside the finished object, until Remove or Collect
 //	Complete, on the way up the tree         what was composed is a stray; the next Complete begins anew
 //	Complete, object published               the key is taken, or pieces are gone: the object's birth, id and size say success
-//	Complete, pieces not deleted             they lie there until Remove or, once the record is gone, Collect
+//	Complete, pieces not deleted             they lie there until Remove or Collect; nobody reads them
 //	Complete, late, after Remove             no pieces: nothing to compose. Without bytes it makes a piece and then looks for the sign;
 //	                                         Remove leaves the sign and then looks for pieces. One of them sees the other
 //	Concat, at any place                     as Complete; the parts are as they were
@@ -61,7 +63,6 @@
 // # What is not guaranteed
 //
 // A compose and a rewrite are taken to be atomic: an object appears only if its sources are there, with their generations, at that
-// moment. Google says that operations on objects are strongly consistent, not in these words. Strays of an upload that is done and
-// kept stay until its record is gone. All here was run against a fake (gcsfake) that does what Google's documentation
-// says, and never against Google.
+// moment. Google says that operations on objects are strongly consistent, not in these words. All here was run
+// against a fake (gcsfake) that does what Google's documentation says, and never against Google.
 package gcsstore

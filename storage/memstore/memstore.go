@@ -11,6 +11,8 @@
 //     that both find an empty cursor make two; the committed cursor decides.
 //   - Tails are never rewritten or removed by the Append that replaces them. The new cursor lists them as dropped, and
 //     the next call under a committed cursor that lists them takes them away.
+//   - An Append that comes late makes a session beside the finished object. Collect ends such ones: nobody reads from a session
+//     of an upload that is Done.
 //   - Remove aborts the sessions before it removes the object, so a Complete that comes late finds no session.
 //     A Complete that needs none (an empty upload, a Concat) would find its way back: for those Remove leaves a
 //     tombstone, which Collect takes away once it is older than any call can be.

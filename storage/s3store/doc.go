@@ -31,7 +31,8 @@
 //	Concat     3 PUT and 1 for each part; 1 GET for each source and 2 more; bytes that are merged are read twice
 //	Remove     1 PUT (the list), 1 GET; 1 PUT more for a sign
 //	Open, Link 1 GET, none
-//	Collect    1 PUT for each 1,000 pieces of unfinished uploads, 1 GET for each sign and session that is collected
+//	Collect    1 PUT for each 1,000 pieces of unfinished uploads, 1 GET for each sign and session that is collected. It
+//	           takes all of an upload that has no record, and all but the object of one that is Done
 //
 // # Memory
 //
@@ -45,13 +46,15 @@
 //	Append, after CreateMultipartUpload      a session without parts and without a note costs nothing; a lifecycle rule ends it
 //	Append, after the note or a part         not in the committed cursor: it does not exist. Remove finds the note; so does Collect
 //	Append, after a tail                     as a part; Remove and Collect list the life's directory
+//	Append, late, after Complete             the same: a session with a note, or a tail, beside the finished object. Collect ends the
+//	                                         one and deletes the other, or Remove, whichever comes first
 //	Append, between parts sent in parallel   the receipt ends before the first that failed; numbers behind it are spoilt
 //	Append, before old tails are deleted     the next cursor lists them still; in the end Complete or Remove delete them
 //	Append, late, with tails that are gone   ErrCorrupt, from a lease that can commit nothing, not even that
 //	Complete, last part sent                 the next Complete sends the same bytes under the same number
 //	Complete, object published               the session is gone, or the key taken: the object's birth, id and size say success
 //	Complete, while another one is at it     it looks again for most of a second, then ErrUnavailable: never ErrCorrupt
-//	Complete, tails not deleted              they lie there until Remove or, once the record is gone, Collect
+//	Complete, tails not deleted              they lie there until Remove or Collect; nobody reads them
 //	Complete, late, after Remove             no session: nothing to complete. Without one: the sign stops it before the PutObject; one
 //	                                         that was overtaken just there sees the sign behind it and deletes what it put; killed even
 //	                                         there, Collect does when it takes away the sign
@@ -76,6 +79,6 @@
 //
 // An AbortMultipartUpload is taken to be atomic against a CompleteMultipartUpload, as S3's strong consistency says. A part that is
 // being sent while its session is aborted may stay, says S3: a lifecycle rule (AbortIncompleteMultipartUpload) is the net, and
-// it must be longer than uploads may last. Stray tails of an upload that is done and kept stay until its record is gone.
+// it must be longer than uploads may last.
 // With Options.Unconditional two uploads that are completed under one key at once replace each other.
 package s3store
