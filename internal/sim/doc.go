@@ -25,13 +25,9 @@
 //   - no answer, to whatever client, tells an offset below one that was acknowledged before its request was sent;
 //   - an upload vanishes only where somebody has a right to it: a DELETE, a hook, the clean-up of parts, its time;
 //   - every upload that a client keeps retrying ends within 30 minutes after the last fault;
-//   - after the last client and some sweeps: one finished event for each finished upload, under one id; of all others no record and
-//     no piece; no name was ever written twice;
+//   - after the last client and some sweeps: one finished event for each finished upload, under one id, and no piece beside its object; of
+//     all others no record and no piece; no name was ever written twice;
 //   - after all finished uploads were deleted: nothing at all.
-//
-// Not promised: a writer that was frozen in its first Append and wakes up when the upload is finished leaves a session beside it (an
-// unfinished multipart upload, on S3), until the upload itself is deleted: a tus.Collector takes a piece whose record exists for one that
-// is in use. The simulation counts these.
 //
 // # What is deterministic
 //

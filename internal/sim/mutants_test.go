@@ -76,6 +76,10 @@ var mutants = map[string]mutant{
 		"a clean-up of parts waits until the final upload is done", "tus/finish.go",
 		"	stored, err := h.complete(ctx, l)\n", "	if mutant == \"parts\" && u.Concat.Role == Final && h.opt.CleanupPartials {\n		h.cleanUp(ctx, u.Concat.Parts)\n	}\n	stored, err := h.complete(ctx, l)\n",
 	},
+	"strays": {
+		"of an upload that is done all goes but its object", "storage/memstore/complete.go",
+		"		if !dead && u.Phase != tus.Done {", "		if !dead && (u.Phase != tus.Done || mutant == \"strays\") {",
+	},
 	"retry": {
 		"a failed completion gives its lease back and is taken up again", "tus/sweep.go",
 		"	case u.Phase == Doomed:\n", "	case mutant == \"retry\":\n		return nil\n	case u.Phase == Doomed:\n",
