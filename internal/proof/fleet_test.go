@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/fileloft/fileloft/internal/faults"
 	"github.com/fileloft/fileloft/tus"
 )
 
@@ -19,12 +20,6 @@ type fleet interface {
 	freeze(r *rand.Rand, d time.Duration) bool
 	// calm starts what was killed, wakes what is frozen, and returns when all replicas answer.
 	calm(ctx context.Context) error
-}
-
-// A proxy stands between replicas and one of their stores, and makes trouble there.
-type proxy interface {
-	Calm()                                          // no more of it
-	Counts() (requests int, trouble map[string]int) // what it did
 }
 
 // stores are what a fleet is over, reached without its proxies.
@@ -45,9 +40,9 @@ type stores struct {
 type setup struct {
 	name    string
 	fleet   fleet
-	stores  *stores // nil where only the protocol is looked at
-	proxies []proxy
-	body    int64 // largest request body that clients send
+	stores  *stores         // nil where only the protocol is looked at
+	proxies []*faults.Proxy // between the replicas and their stores
+	body    int64           // largest request body that clients send
 	lacks   map[kind]bool
 	// checksums tells that the server knows the extension.
 	checksums bool

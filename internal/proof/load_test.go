@@ -21,6 +21,7 @@ type load struct {
 	files    []*file
 	clients  int           // at once
 	patience time.Duration // of a client with its file: longer is stuck
+	haste    time.Duration // clients wait for answers this many times less long
 	path     string        // of the collection, below the origin
 	client   *http.Client
 	tally    *tally
@@ -101,10 +102,13 @@ func (l *load) run(t testing.TB) {
 		t.Fatalf("the replicas do not come back: %v", err)
 	}
 	for _, p := range l.setup.proxies {
+		if err := p.Drain(ctx); err != nil { // what is held there may be a write
+			t.Fatal(err)
+		}
 		n, kinds := p.Counts()
-		l.tally.add("calls to stores", n)
+		l.tally.add("calls to stores", int(n))
 		for k, n := range kinds {
-			l.tally.add("store "+k, n)
+			l.tally.add("store "+string(k), n)
 		}
 	}
 	if l.setup.stores != nil {
