@@ -50,6 +50,7 @@ var allowed = map[string][]string{
 	"internal/app/awsbackend": {"internal/app", "internal/watch", "state/dynamostate", "storage/s3store", "github.com/aws/aws-sdk-go-v2/"},
 	"internal/arch":           {},
 	"internal/prototest":      {"tus", "state/memstate", "storage/memstore", "github.com/google/go-cmp/"},
+	"internal/badinput":       {},                   // the server under what nobody should send: tests alone
 	"internal/bench":          {},                   // benchmarks alone
 	"internal/sim":            {},                   // the engine under simulated faults: tests alone
 	"internal/proof":          {},                   // real replicas over real stores under every kind of trouble: tests alone
