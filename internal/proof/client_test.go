@@ -147,7 +147,7 @@ func (u *upload) send(ctx context.Context, r *rand.Rand, to int64, announce bool
 		case before >= to && !announce || r.IntN(10) == 0 || u.final:
 			complete, err = u.look(ctx, r, to)
 		default:
-			n := min(size-before, u.setup.body, 1+r.Int64N(16<<20))
+			n := min(size-before, u.setup.body, 1+r.Int64N(max(size/3, 64<<10)))
 			last := announce && before+n == size
 			if err = u.patch(ctx, r, before, n, last); err == nil && last && u.offset() == size {
 				announce = false

@@ -41,11 +41,16 @@ func onFiles(t testing.TB) *setup {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = state.Close() })
+	return &setup{name: "files, SQLite", fleet: f, stores: inDirectory(t, dir, state), checksums: true, body: 64 << 20}
+}
+
+// inDirectory is the stores of uploads in files.
+func inDirectory(t testing.TB, dir string, state tus.State) *stores {
 	storage, err := filestore.New(dir, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &setup{name: "files, SQLite", fleet: f, checksums: true, body: 64 << 20, stores: &stores{
+	return &stores{
 		state: state, storage: storage,
 		object: func(_ context.Context, u *tus.Upload) (io.ReadCloser, error) {
 			return os.Open(filepath.Join(dir, "files", u.ObjectKey()))
@@ -57,7 +62,7 @@ func onFiles(t testing.TB) *setup {
 			}
 			return []string{"files/" + u.ObjectKey(), "files/" + u.ObjectKey() + ".meta.json"}
 		},
-	}}
+	}
 }
 
 // filesBelow lists all files but the database's, without the shards of the pieces.

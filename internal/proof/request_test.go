@@ -51,7 +51,7 @@ func (u *upload) ask(ctx context.Context, r *rand.Rand, rq *request) (*answer, e
 	case 1:
 		patience = 40 * time.Second
 	}
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, patience/max(1, u.haste))
 	defer cancel()
 	var b io.Reader = bytes.NewReader(rq.body)
 	if rq.short {
