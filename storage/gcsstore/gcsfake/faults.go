@@ -90,6 +90,25 @@ func (s *Server) Names(bucket string, is func(name string, metadata map[string]s
 	return names
 }
 
+// Sessions returns the names that the resumable uploads are for which have neither become an object nor ended, in order.
+func (s *Server) Sessions(bucket string) []string {
+	s.mu.Lock()
+	all := slices.Collect(maps.Values(s.sessions))
+	s.mu.Unlock()
+	var names []string
+	for _, ses := range all {
+		ses.mu.Lock() // a request holds it while it asks for the server's
+		s.mu.Lock()
+		if ses.u.bucket == bucket && ses.done == nil && !ses.gone {
+			names = append(names, ses.u.res.Name)
+		}
+		s.mu.Unlock()
+		ses.mu.Unlock()
+	}
+	slices.Sort(names)
+	return names
+}
+
 // Harm does to an object what a store must never do: it replaces its bytes, and with them their crc32c, under the same generation.
 // It reports whether there is such an object.
 func (s *Server) Harm(bucket, name string) bool {

@@ -1,6 +1,7 @@
 package gcsfake
 
 import (
+	"bytes"
 	"crypto/md5"
 	"encoding/base64"
 	"encoding/binary"
@@ -74,6 +75,9 @@ func (c *content) read(r io.Reader, whole bool, total int64) error {
 			n += k
 		}
 		if n == quantum || err == io.EOF && n > 0 && (!whole || c.size+int64(n) == total) {
+			if c.keep && n < quantum/2 { // a small object does not hold a large block
+				block = bytes.Clone(block[:n])
+			}
 			c.add(block[:n])
 		}
 		if err == io.EOF {

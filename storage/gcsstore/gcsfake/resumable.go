@@ -21,7 +21,7 @@ type session struct {
 	gone bool // under the server's lock
 
 	mu   sync.Mutex // one request at a time; over u's content too
-	done *object
+	done *resource  // the object that it became; its bytes are not kept here, where they would outlive it
 }
 
 func (s *Server) beginSession(r *http.Request, u *incoming) (*answer, error) {
@@ -114,7 +114,7 @@ func (s *Server) writeSession(r *http.Request) (*answer, error) {
 	defer ses.mu.Unlock()
 	if ses.done != nil { // whoever did not hear of the end is told again
 		_, _ = io.Copy(io.Discard, r.Body)
-		return &answer{json: ses.done.res}, nil
+		return &answer{json: ses.done}, nil
 	}
 	have := ses.u.size
 	if !c.query {
@@ -133,11 +133,12 @@ func (s *Server) writeSession(r *http.Request) (*answer, error) {
 	o, err := s.store(ses.u)
 	if err != nil {
 		s.mu.Lock()
-		ses.gone = true
+		ses.gone, ses.u.data = true, nil
 		s.mu.Unlock()
 		return nil, err
 	}
-	ses.done = o
+	res := o.res
+	ses.done, ses.u.data = &res, nil
 	return &answer{json: o.res}, nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -69,6 +70,9 @@ func TestResumableUpload(t *testing.T) {
 	if got := s.do("GET", objects+"o?alt=media", "").body; got != text {
 		t.Errorf("%d bytes come back of %d", len(got), len(text))
 	}
+	if got := s.srv.Sessions("b"); len(got) != 0 {
+		t.Errorf("open sessions: %q", got)
+	}
 }
 
 func TestSessionsEnd(t *testing.T) {
@@ -77,8 +81,14 @@ func TestSessionsEnd(t *testing.T) {
 	if r := s.do("PUT", strings.Replace(at, "upload_id=", "upload_id=x", 1), "", "Content-Range", "bytes */*"); r.status != 404 {
 		t.Errorf("unknown: %d", r.status)
 	}
+	if got := s.srv.Sessions("b"); !slices.Equal(got, []string{"o"}) {
+		t.Errorf("open sessions: %q", got)
+	}
 	if r := s.do("DELETE", at, ""); r.status != 499 {
 		t.Errorf("cancel: %d", r.status)
+	}
+	if got := s.srv.Sessions("b"); len(got) != 0 {
+		t.Errorf("open sessions: %q", got)
 	}
 	if r := s.do("PUT", at, "", "Content-Range", "bytes */*"); r.status != 410 {
 		t.Errorf("cancelled: %d", r.status)
