@@ -179,16 +179,34 @@ func (f *Function) Instances() []Instance {
 
 // Kill ends an instance at once, whatever it does, and says whether it was there. The next invocation starts a new one.
 func (f *Function) Kill(pid int) bool {
+	in := f.find(pid)
+	if in != nil {
+		in.kill()
+	}
+	return in != nil
+}
+
+// Freeze stops an instance amid an invocation, or while it starts for one, as a machine does that is paused, and says whether there was such
+// a one: between invocations all are stopped anyway. Time goes on: what takes too long fails.
+func (f *Function) Freeze(pid int) bool {
+	in := f.find(pid)
+	return in != nil && in.freeze(true)
+}
+
+// Thaw lets it go on, and says whether it was still there.
+func (f *Function) Thaw(pid int) bool {
+	in := f.find(pid)
+	return in != nil && in.freeze(false)
+}
+
+func (f *Function) find(pid int) *instance {
 	f.mu.Lock()
+	defer f.mu.Unlock()
 	i := slices.IndexFunc(f.all, func(in *instance) bool { return pid != 0 && in.pid() == pid })
 	if i < 0 {
-		f.mu.Unlock()
-		return false
+		return nil
 	}
-	in := f.all[i]
-	f.mu.Unlock()
-	in.kill()
-	return true
+	return f.all[i]
 }
 
 // KillRandom ends any one instance and returns what it was; PID is 0 if there was none.

@@ -55,6 +55,10 @@ type instance struct {
 	ended   <-chan struct{} // the process has ended; nil before it is started
 	killed  chan struct{}
 	once    sync.Once
+
+	still sync.Mutex
+	idle  bool // stopped between invocations
+	stuck bool // stopped by Freeze
 }
 
 func newInstance(f *Function) *instance {
@@ -72,7 +76,7 @@ func (in *instance) serve(inv *invocation) {
 		}
 		inv.init = time.Since(inv.start)
 	}
-	in.signal(syscall.SIGCONT)
+	in.rest(false)
 	timeout := time.NewTimer(in.f.opt.Timeout)
 	defer timeout.Stop()
 	inv.deadline = time.Now().Add(in.f.opt.Timeout)
@@ -81,7 +85,7 @@ func (in *instance) serve(inv *invocation) {
 		in.retire()
 		return
 	}
-	in.signal(syscall.SIGSTOP)
+	in.rest(true)
 	in.f.release(in)
 }
 
@@ -166,6 +170,34 @@ func (in *instance) pid() int {
 func (in *instance) signal(s syscall.Signal) {
 	if cmd := in.process.Load(); cmd != nil {
 		_ = cmd.Process.Signal(s) // it may have ended, which is seen elsewhere
+	}
+}
+
+// rest stops the process between invocations, and lets it go on, unless it is frozen besides.
+func (in *instance) rest(idle bool) {
+	in.still.Lock()
+	defer in.still.Unlock()
+	in.idle = idle
+	in.move()
+}
+
+// freeze stops and wakes the process amid work. One that is idle cannot be frozen, and one that became it is not woken.
+func (in *instance) freeze(stuck bool) bool {
+	in.still.Lock()
+	defer in.still.Unlock()
+	if in.idle && stuck {
+		return false
+	}
+	in.stuck = stuck
+	in.move()
+	return true
+}
+
+func (in *instance) move() {
+	if in.idle || in.stuck {
+		in.signal(syscall.SIGSTOP)
+	} else {
+		in.signal(syscall.SIGCONT)
 	}
 }
 
