@@ -70,6 +70,7 @@ var allowed = map[string][]string{
 	"internal/docs":       {},                   // runs the commands of the pages: tests alone
 	"internal/model":      {},                   // has spin explore the model of the lease protocol: tests alone
 	"internal/images":     {},                   // builds the container images and looks into them: tests alone
+	"internal/faults":     {},                   // does to requests what networks do: for tests
 	"internal/ledger": { // counts billed calls on the wire, for tests
 		"cloud.google.com/go/firestore/apiv1/firestorepb", "google.golang.org/protobuf/proto",
 	},

@@ -1,0 +1,388 @@
+package faults
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// Signatures cover the method, the target, the host and headers: they arrive as they were sent, and so does the answer.
+func TestWhatIsPassedOnIsAsItWasSent(t *testing.T) {
+	for _, v := range versions {
+		t.Run(v.name, func(t *testing.T) {
+			b := newBackend(t)
+			p := newProxy(t, b.URL, Options{Service: v.service})
+			body := data(300_000)
+			req, _ := http.NewRequest(http.MethodPost, p.URL()+"/a%2Fb//c%20d;e=%27f'?x&y=%2B+&x=", io.MultiReader(bytes.NewReader(body)))
+			req.Host = "bucket.example.com"
+			req.Trailer = http.Header{"X-Checksum": nil}
+			req.Header = http.Header{"User-Agent": {""}, "Te": {"trailers"}, "X-Empty": {""}, "X-Twice": {"a", "b"}, "Authorization": {"AWS4 x"}}
+			req.Body = &atEnd{req.Body, func() { req.Trailer.Set("X-Checksum", "crc") }}
+			resp, err := newClient(t, v.http2).Do(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := io.ReadAll(resp.Body)
+			if err != nil || string(got) != answer || resp.StatusCode != 200 {
+				t.Errorf("answered %d with %d bytes, %v", resp.StatusCode, len(got), err)
+			}
+			if d := cmp.Diff(http.Header{"X-Sum": {"2000"}, "X-Late": {"yes"}}, resp.Trailer); d != "" {
+				t.Errorf("the answer's trailers (-want +got):\n%s", d)
+			}
+			direct, err := newClient(t, v.http2).Post(b.URL, "", nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			direct.Body.Close()
+			if d := cmp.Diff(direct.Header, resp.Header); d != "" || resp.ContentLength != direct.ContentLength {
+				t.Errorf("%d bytes are said to come, without the proxy %d; headers (-without +with):\n%s", resp.ContentLength, direct.ContentLength, d)
+			}
+			a := b.arrived(t, 2)[0]
+			if a.err != nil || !bytes.Equal(a.body, body) {
+				t.Errorf("%d bytes arrived of %d, %v", len(a.body), len(body), a.err)
+			}
+			want := http.Header{"Te": {"trailers"}, "X-Empty": {""}, "X-Twice": {"a", "b"}, "Authorization": {"AWS4 x"}}
+			if d := cmp.Diff(want, a.Header); d != "" {
+				t.Errorf("headers (-want +got):\n%s", d)
+			}
+			if d := cmp.Diff(http.Header{"X-Checksum": {"crc"}}, a.Trailer); d != "" {
+				t.Errorf("trailers (-want +got):\n%s", d)
+			}
+			if a.RequestURI != "/a%2Fb//c%20d;e=%27f'?x&y=%2B+&x=" || a.Host != "bucket.example.com" || a.ContentLength != -1 {
+				t.Errorf("arrived as %s at %s, of %d bytes", a.RequestURI, a.Host, a.ContentLength)
+			}
+		})
+	}
+}
+
+// atEnd is a body that does something before its end.
+type atEnd struct {
+	io.ReadCloser
+	do func()
+}
+
+func (b *atEnd) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if err == io.EOF {
+		b.do()
+	}
+	return n, err
+}
+
+// A server that refuses without leave to send is heard before the body is sent.
+func TestAnExpectationIsTheServersToMeet(t *testing.T) {
+	for _, status := range []int{403, 200} {
+		var got []byte
+		p := newProxy(t, serve(t, func(w http.ResponseWriter, r *http.Request) {
+			if status == 200 {
+				got, _ = io.ReadAll(r.Body)
+			}
+			w.WriteHeader(status)
+		}), Options{Service: "s3"})
+		sent := false
+		req, _ := http.NewRequest(http.MethodPut, p.URL(), &atEnd{io.NopCloser(strings.NewReader("hello")), func() { sent = true }})
+		req.ContentLength = 5
+		req.Header.Set("Expect", "100-continue")
+		resp, err := newClient(t, false).Do(req)
+		if err != nil || resp.StatusCode != status {
+			t.Fatalf("%v, %v", resp, err)
+		}
+		resp.Body.Close()
+		if want := map[int]string{200: "hello"}[status]; sent != (status == 200) || string(got) != want {
+			t.Errorf("%d: the body was sent: %v; %q arrived", status, sent, got)
+		}
+	}
+}
+
+// Each kind is at a plain client and at a plain server what its comment says.
+func TestKinds(t *testing.T) {
+	t.Parallel()
+	const size = 100_000
+	for _, tt := range []struct {
+		kind     Kind
+		method   string
+		arrivals int
+		whole    bool   // the body arrives so
+		client   string // what it has: answer, busy, nothing (an error before a status) or part (an error after it)
+		counts   Kind   // if another
+	}{
+		{Unavailable, "PUT", 0, false, "busy", ""},
+		{Reset, "PUT", 0, false, "nothing", ""},
+		{Cut, "PUT", 1, false, "nothing", ""},
+		{Cut, "GET", 0, false, "nothing", Reset},
+		{Lost, "PUT", 1, true, "nothing", ""},
+		{Lied, "PUT", 1, true, "busy", ""},
+		{Truncated, "PUT", 1, true, "part", ""},
+		{Truncated, "POST", 1, true, "part", ""},
+		{Truncated, "HEAD", 1, true, "nothing", Lost},
+		{Twice, "PUT", 2, true, "answer", ""},
+		{Twice, "GET", 2, true, "answer", ""},
+		{Twice, "POST", 1, true, "answer", "none"},
+		{"", "PUT", 1, true, "answer", "none"},
+	} {
+		for _, v := range versions {
+			t.Run(fmt.Sprintf("%s/%s/%s", v.name, tt.kind, tt.method), func(t *testing.T) {
+				t.Parallel()
+				b := newBackend(t)
+				for seed := range uint64(4) {
+					var events []Event
+					p := newProxy(t, b.URL, Options{
+						Service: v.service, Seed: seed, Odds: map[Kind]float64{tt.kind: 1}, Observe: func(e Event) { events = append(events, e) },
+					}.orNone())
+					body := data(size)
+					if tt.method == "GET" || tt.method == "HEAD" {
+						body = nil
+					}
+					if got := ask(newClient(t, v.http2), tt.method, p.URL()+"/x", body); got != tt.client {
+						t.Errorf("the client has %s, want %s", got, tt.client)
+					}
+					seen := b.arrived(t, tt.arrivals)
+					for _, a := range seen {
+						whole := a.err == nil && bytes.Equal(a.body, body)
+						if whole != tt.whole || !bytes.HasPrefix(body, a.body) {
+							t.Errorf("%d bytes arrived of %d, %v", len(a.body), len(body), a.err)
+						}
+					}
+					kind := tt.kind
+					if tt.counts != "" {
+						kind = tt.counts
+					}
+					n, done := p.Counts()
+					want := map[Kind]int{kind: 1}
+					delete(want, "none")
+					if n != 1 || !maps.Equal(done, want) || len(events) != len(want) {
+						t.Errorf("%d requests, %v and %v, want %v", n, done, events, want)
+					}
+					if len(seen) != tt.arrivals {
+						t.Errorf("%d arrived, want %d", len(seen), tt.arrivals)
+					}
+				}
+			})
+		}
+	}
+}
+
+// orNone takes out the odds of no kind.
+func (o Options) orNone() Options {
+	delete(o.Odds, "")
+	return o
+}
+
+// ask says what a client has of a request.
+func ask(c *http.Client, method, url string, body []byte) string {
+	req, _ := http.NewRequest(method, url, bytes.NewReader(body))
+	req.GetBody = nil // it sends it once
+	resp, err := c.Do(req)
+	if err != nil {
+		return "nothing"
+	}
+	defer resp.Body.Close()
+	got, err := io.ReadAll(resp.Body)
+	switch {
+	case err != nil && len(got) < len(answer) && strings.HasPrefix(answer, string(got)):
+		return "part"
+	case err == nil && (resp.StatusCode >= 500 || resp.Header.Get("Grpc-Status") == "14"):
+		return "busy"
+	case err == nil && string(got) == answer:
+		return "answer"
+	}
+	return fmt.Sprintf("%s, %d bytes, %v", resp.Status, len(got), err)
+}
+
+// A reset is one of TCP at both ends. Of HTTP/2 it is that, or the stream's alone.
+func TestAResetIsOne(t *testing.T) {
+	b := newBackend(t)
+	for _, v := range versions {
+		found := map[string]int{}
+		for seed := range uint64(20) {
+			p := newProxy(t, b.URL, Options{Service: v.service, Seed: seed, Odds: always(Reset)})
+			_, err := newClient(t, v.http2).Get(p.URL())
+			switch {
+			case errors.Is(err, syscall.ECONNRESET):
+				found["TCP"]++
+			case err != nil && strings.Contains(err.Error(), "stream error"):
+				found["stream"]++
+			case v.http2 && errors.Is(err, io.ErrUnexpectedEOF): // the library's word for the same
+				found["TCP"]++
+			default:
+				found[fmt.Sprint(err)]++
+			}
+			p.Close()
+		}
+		if len(found) != map[bool]int{false: 1, true: 2}[v.http2] || found["TCP"] == 0 {
+			t.Errorf("%s: %v", v.name, found)
+		}
+	}
+	p := newProxy(t, b.URL, Options{Service: "s3", Odds: always(Cut)})
+	_, _ = newClient(t, false).Post(p.URL(), "", bytes.NewReader(data(100_000)))
+	if a := b.arrived(t, 1)[0]; !errors.Is(a.err, syscall.ECONNRESET) {
+		t.Errorf("the server has %v", a.err)
+	}
+}
+
+// What is held arrives late, or never, also where the client left long ago.
+func TestAHeldRequestArrivesLateOrNever(t *testing.T) {
+	t.Parallel()
+	const n = 24
+	for _, v := range versions {
+		for _, leaves := range []bool{true, false} {
+			t.Run(fmt.Sprintf("%s/leaves=%v", v.name, leaves), func(t *testing.T) {
+				t.Parallel()
+				b := newBackend(t)
+				p := newProxy(t, b.URL, Options{Service: v.service, Odds: always(Stall), Stall: time.Second})
+				body := data(inMemory + 100_000)
+				var answers sync.Map
+				var all sync.WaitGroup
+				for i := range n {
+					all.Go(func() {
+						c := newClient(t, v.http2)
+						if leaves {
+							c.Timeout = 500 * time.Millisecond
+						}
+						answers.Store(i, ask(c, "PUT", p.URL(), body))
+					})
+				}
+				all.Wait()
+				if got := b.arrived(t, 0); leaves && len(got) != 0 {
+					t.Fatalf("%d arrived before their time", len(got))
+				} else if !leaves {
+					b.seen = got
+				}
+				if err := p.Drain(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				seen := b.arrived(t, 0)
+				answered := 0
+				answers.Range(func(_, got any) bool {
+					if got == "answer" {
+						answered++
+					}
+					return true
+				})
+				if want := map[bool]int{false: len(seen)}[leaves]; answered != want {
+					t.Errorf("%d were answered, want %d", answered, want)
+				}
+				if len(seen) == 0 || len(seen) == n {
+					t.Errorf("%d of %d arrived", len(seen), n)
+				}
+				for _, a := range seen {
+					if a.err != nil || !bytes.Equal(a.body, body) {
+						t.Errorf("%d bytes arrived of %d, %v", len(a.body), len(body), a.err)
+					}
+				}
+				if _, done := p.Counts(); done[Stall] != n {
+					t.Errorf("%v", done)
+				}
+			})
+		}
+	}
+}
+
+// What happens to a request follows from the seed and its number.
+func TestTheSameSeedDealsTheSame(t *testing.T) {
+	t.Parallel()
+	b := newBackend(t)
+	run := func(seed uint64, calm int) (got []string) {
+		var last Kind
+		odds := map[Kind]float64{Unavailable: 0.2, Reset: 0.2, Lost: 0.2, Lied: 0.1}
+		p := newProxy(t, b.URL, Options{Service: "s3", Seed: seed, Odds: odds, Observe: func(e Event) { last = e.Kind }})
+		for i := range 60 {
+			if i < calm {
+				p.Calm()
+			} else {
+				p.Resume()
+			}
+			last = ""
+			ask(newClient(t, false), "PUT", p.URL(), []byte("hello"))
+			got = append(got, string(last))
+		}
+		return got
+	}
+	one := run(1, 0)
+	if d := cmp.Diff(one, run(1, 0)); d != "" {
+		t.Errorf("once more (-once +again):\n%s", d)
+	}
+	calm := run(1, 30)
+	if d := cmp.Diff(one[30:], calm[30:]); d != "" || strings.Join(calm[:30], "") != "" {
+		t.Errorf("after a calm of 30, %q (-without +with):\n%s", calm[:30], d)
+	}
+	if slices.Equal(one, run(2, 0)) {
+		t.Error("another seed brings the same")
+	}
+}
+
+func TestOddsAreMet(t *testing.T) {
+	o := Options{Odds: map[Kind]float64{Reset: 0.1, Lied: 0.3, Twice: 0.05}}
+	found := map[Kind]int{}
+	for n := range uint64(100_000) {
+		k, _ := o.deal(n)
+		found[k]++
+	}
+	for k, want := range map[Kind]int{Reset: 10_000, Lied: 30_000, Twice: 5_000, "": 55_000, Cut: 0} {
+		if d := found[k] - want; d < -1000 || d > 1000 || want == 0 && d != 0 {
+			t.Errorf("%s came %d times, want about %d", k, found[k], want)
+		}
+	}
+}
+
+// Close does not wait for what is held, and leaves no file.
+func TestCloseDropsWhatIsHeld(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv("TMPDIR", dir)
+	b := newBackend(t)
+	held := make(chan bool, 1)
+	p := newProxy(t, b.URL, Options{Service: "s3", Odds: always(Stall), Stall: time.Hour, Observe: func(Event) { held <- true }})
+	got := make(chan string)
+	go func() { got <- ask(newClient(t, false), "PUT", p.URL(), data(2*inMemory)) }()
+	<-held
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	if err := p.Drain(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("Drain: %v", err)
+	}
+	p.Close()
+	if got := <-got; got != "nothing" {
+		t.Errorf("the client has %s", got)
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) != 0 || len(b.arrived(t, 0)) != 0 {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
+}
+
+func TestOptionsAreChecked(t *testing.T) {
+	for _, tt := range []struct {
+		target string
+		opt    Options
+		want   string
+	}{
+		{"https://127.0.0.1:1", Options{Service: "s3"}, "want http://host:port"},
+		{"127.0.0.1:1", Options{Service: "s3"}, "proxy for"},
+		{"http://127.0.0.1:1/a", Options{Service: "s3"}, "want http://host:port"},
+		{"http://127.0.0.1:1", Options{}, "is none of"},
+		{"http://127.0.0.1:1", Options{Service: "s3", Odds: always("rest")}, "is none of"},
+		{"http://127.0.0.1:1", Options{Service: "s3", Odds: map[Kind]float64{Reset: -1}}, "odds of reset"},
+		{"http://127.0.0.1:1", Options{Service: "s3", Odds: map[Kind]float64{Reset: 0.6, Lost: 0.6}}, "add up"},
+		{"http://127.0.0.1:1", Options{Service: "s3", Stall: -1}, "stall"},
+	} {
+		p, err := New(tt.target, tt.opt)
+		if err == nil {
+			p.Close()
+		}
+		if err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s, %+v: %v, want %q", tt.target, tt.opt, err, tt.want)
+		}
+	}
+}
