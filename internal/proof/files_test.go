@@ -25,9 +25,9 @@ var settings = []string{
 const database = "fileloft.db"
 
 // onFiles is three servers over one directory and one SQLite file.
-func onFiles(t testing.TB) *setup {
-	dir := t.TempDir()
-	server := build(t, "cmd/fileloft")
+func onFiles(t testing.TB) *setup { return serversOn(t, build(t, "cmd/fileloft"), t.TempDir()) }
+
+func serversOn(t testing.TB, server, dir string) *setup {
 	f := &processes{path: "/files/"}
 	for range 3 {
 		f.all = append(f.all, startProcess(t, "/healthz", func(addr string) *exec.Cmd {

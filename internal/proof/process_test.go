@@ -40,7 +40,7 @@ func run(m *testing.M) int {
 // build makes a program of this module and returns its path.
 func build(t testing.TB, pkg string, flags ...string) string {
 	t.Helper()
-	path := filepath.Join(tmp, strings.ReplaceAll(pkg, "/", "-"))
+	path := filepath.Join(tmp, strings.NewReplacer("/", "-", " ", "-").Replace(strings.Join(append([]string{pkg}, flags...), "")))
 	if _, err := os.Stat(path); err == nil {
 		return path
 	}
