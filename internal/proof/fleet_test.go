@@ -46,4 +46,7 @@ type setup struct {
 	lacks   map[kind]bool
 	// checksums tells that the server knows the extension.
 	checksums bool
+	// byTheBook has clients count on nothing that tus 1.0.0 does not say: after whatever was no success they ask by HEAD, so any 400 to a PATCH is
+	// one to go on after; and they announce a length no more once HEAD has told it.
+	byTheBook bool
 }

@@ -87,7 +87,7 @@ func (u *upload) patched(ctx context.Context, r *rand.Rand, rq *request, how del
 		return fmt.Errorf("%s", a)
 	case a.status == http.StatusNotFound || a.status == http.StatusGone:
 		return found("lost", "%s at %d: PATCH: %s", u.id, before, a)
-	case how == cut || how == silent:
+	case how == cut || how == silent || u.setup.byTheBook && a.status == http.StatusBadRequest:
 		return fmt.Errorf("%s", a) // whoever stands in between may have its own words for a body that ends
 	}
 	return found("refused", "%s: PATCH %q: %s", u.id, rq.headers, a)

@@ -29,7 +29,6 @@ type answer struct {
 	status int
 	header http.Header
 	body   []byte
-	length int64 // as announced
 }
 
 // transient tells that whoever answered asks for another try, or was not the server.
@@ -77,7 +76,7 @@ func (u *upload) ask(ctx context.Context, r *rand.Rand, rq *request) (*answer, e
 		return nil, err
 	}
 	defer resp.Body.Close()
-	a := &answer{method: rq.method, status: resp.StatusCode, header: resp.Header, length: resp.ContentLength}
+	a := &answer{method: rq.method, status: resp.StatusCode, header: resp.Header}
 	most := int64(4 << 10)
 	if rq.keep {
 		most = int64(len(u.data)) + 1
@@ -87,7 +86,7 @@ func (u *upload) ask(ctx context.Context, r *rand.Rand, rq *request) (*answer, e
 	if a.transient() {
 		u.note(a.String())
 	}
-	if err != nil && !rq.keep && a.status >= 300 { // an error, whatever it was about
+	if err != nil && (rq.keep || a.status >= 300) { // an error, whatever it was about
 		return nil, err
 	}
 	return a, nil
