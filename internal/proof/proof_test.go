@@ -13,6 +13,8 @@ var fleets = []struct {
 	setup func(t testing.TB) *setup
 }{
 	{"files", onFiles},
+	{"aws", onAWS},
+	{"azure", onAzure},
 }
 
 // long tells that the long form is wanted.
