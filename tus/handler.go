@@ -45,6 +45,9 @@ func NewHandler(state State, storage Storage, opt *Options) (*Handler, error) {
 	h.open, _ = ability[Opener](storage)
 	h.link, _ = ability[Linker](storage)
 	h.prober, _ = ability[Prober](storage)
+	if l, ok := ability[Limiter](storage); ok && (o.MaxSize == 0 || o.MaxSize > l.MaxSize()) {
+		h.opt.MaxSize = l.MaxSize()
+	}
 	if o.EnableConcatenation && h.concat == nil {
 		return nil, errors.New("tus: EnableConcatenation needs a Storage that is a Concatenator")
 	}

@@ -22,7 +22,7 @@ type Options struct {
 	// BehindProxy trusts Forwarded (RFC 7239) and X-Forwarded-Proto, -Host, -Port and -Prefix for Location.
 	BehindProxy bool
 
-	MaxSize     int64 // largest upload in bytes. 0: no limit
+	MaxSize     int64 // largest upload in bytes. 0: no limit but the storage's, where it is a [Limiter]
 	MaxChunk    int64 // largest request body in bytes, 413 above. 0: no limit
 	MaxMetadata int   // largest Upload-Metadata in bytes. Default 8 KiB
 	MaxParts    int   // most partial uploads in one final one. Default 1000

@@ -128,6 +128,12 @@ type Linker interface {
 	Link(ctx context.Context, u Upload, disposition, contentType string) (string, error)
 }
 
+// A Limiter is a Storage that knows the size of the largest object it can hold. Larger uploads are refused when they are created, not when
+// most of their bytes have been sent.
+type Limiter interface {
+	MaxSize() int64
+}
+
 // A Prober is a Storage that can tell that nobody is writing to an upload, because a holder would be seen (an OS
 // lock). False means that it cannot tell. A lease without a living holder is then taken over at once.
 type Prober interface {

@@ -3,6 +3,7 @@ package prototest
 import (
 	"encoding/base64"
 	"path"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -86,9 +87,24 @@ func testFeatureDelete(t *testing.T, x *suite) {
 	off.at(t, url, 0)
 }
 
+// unlimited returns the size of the largest upload, and fails the test if it is not the store's own limit, which is in TiB, or none.
+func unlimited(t testing.TB, a *answer) int64 {
+	t.Helper()
+	text := a.Header.Get("Tus-Max-Size")
+	if text == "" {
+		return 1<<63 - 1
+	}
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || n < 1<<40 {
+		t.Errorf("Tus-Max-Size: %s, without any such setting", text)
+	}
+	return n
+}
+
 func testFeatureOptions(t *testing.T, x *suite) {
 	s := x.bare(t, tus.Options{})
-	a := s.do(t, "OPTIONS", s.URL, nil, "Tus-Resumable", "").want(t, 204).header(t, "Tus-Version", "1.0.0").header(t, "Tus-Max-Size", "")
+	a := s.do(t, "OPTIONS", s.URL, nil, "Tus-Resumable", "").want(t, 204).header(t, "Tus-Version", "1.0.0")
+	unlimited(t, a)
 	got := extensions(a)
 	for _, e := range []string{"creation", "creation-with-upload", "creation-defer-length", "checksum", "termination"} {
 		if !got[e] {

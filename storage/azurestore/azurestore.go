@@ -165,6 +165,9 @@ func (s *Store) blockSize(length int64) int64 {
 	return s.block
 }
 
+// MaxSize is that of a block blob: 190.7 TiB.
+func (s *Store) MaxSize() int64 { return maxBlob }
+
 // Ping asks for the container's properties.
 func (s *Store) Ping(ctx context.Context) error {
 	if _, err := s.client.GetProperties(s.trying(ctx, 0), nil); err != nil {
@@ -181,4 +184,7 @@ func (s *Store) trying(ctx context.Context, n int64) context.Context {
 	return policy.WithRetryOptions(ctx, o)
 }
 
-var _ tus.Storage = (*Store)(nil)
+var (
+	_ tus.Storage = (*Store)(nil)
+	_ tus.Limiter = (*Store)(nil)
+)

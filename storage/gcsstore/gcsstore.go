@@ -126,6 +126,9 @@ func (s *Store) Append(ctx context.Context, lease tus.Lease, r io.Reader) (tus.R
 	return rec, wrap("append", u.ID, err)
 }
 
+// MaxSize is that of an object of GCS: 5 TiB.
+func (s *Store) MaxSize() int64 { return maxObject }
+
 // Ping asks for an object that is not there: the answer tells whether the bucket is.
 func (s *Store) Ping(ctx context.Context) error {
 	_, err := s.bucket.Object(s.pieces + "ping").Attrs(ctx)
@@ -135,4 +138,7 @@ func (s *Store) Ping(ctx context.Context) error {
 	return fmt.Errorf("gcsstore: bucket %s: %w", s.name, classify(err))
 }
 
-var _ tus.Storage = (*Store)(nil)
+var (
+	_ tus.Storage = (*Store)(nil)
+	_ tus.Limiter = (*Store)(nil)
+)

@@ -146,6 +146,9 @@ func (s *Store) Slots(n int64) uint32 {
 	return uint32(min(n/s.opt.PartSize+1, maxNumber))
 }
 
+// MaxSize is that of an object of S3: 48.8 TiB, in as many parts as there may be. The driver keeps one number for Complete.
+func (s *Store) MaxSize() int64 { return maxPartSize * (maxNumber - 1) }
+
 // Ping asks for the bucket's head.
 func (s *Store) Ping(ctx context.Context) error {
 	_, err := s.s3.HeadBucket(ctx, &s3.HeadBucketInput{Bucket: &s.bucket})
@@ -192,4 +195,7 @@ func optional(s string) *string {
 	return &s
 }
 
-var _ tus.Storage = (*Store)(nil)
+var (
+	_ tus.Storage = (*Store)(nil)
+	_ tus.Limiter = (*Store)(nil)
+)
