@@ -9,11 +9,11 @@
 // testing/synctest.
 //
 // What can happen to a step, until a point in time that the seed chooses: its process is killed before it or after it; its process is
-// frozen, for up to five minutes, and wakes up in the middle of what others have done since; it is held back alone; its request
-// is lost; its answer is lost; it fails for its caller and arrives later; it arrives a second time, later. Bodies come in pieces, stand
-// still, break off, or belong to connections that are half-open; clients lose patience, send the same bytes to two replicas at
-// once, announce wrong checksums, delete what others are sending, join parts that are not complete. Deployments drain a replica
-// and start another; platforms end requests at a deadline. Clocks differ by up to two minutes.
+// frozen, for up to five minutes, and wakes up in the middle of what others have done since, or after they have finished; it is held back
+// alone; its request is lost; its answer is lost; it fails for its caller and arrives later; it arrives a second time, later. Bodies come
+// in pieces, stand still, break off, or belong to connections that are half-open; clients lose patience, send the same bytes to two
+// replicas at once, announce wrong checksums, delete what others are sending, join parts that are not complete. Deployments drain a
+// replica and start another; platforms end requests at a deadline. Clocks differ by up to two minutes.
 //
 // Each schedule has its own mix of these, some have one kind alone, and some have trouble in the last steps of uploads only: kinds of trouble
 // hide each other. A run without -short fails where some kind of trouble met some kind of step never.
@@ -40,8 +40,8 @@
 // # What it is worth
 //
 // TestEachRuleIsNeeded takes rules out of the code, one at a time: the fence, the epoch and the nonce in it, fresh slots, the order of commits
-// and deletions, the comparison at the end, and others. Each is noticed, the rarest (the epoch, where the nonce stays) by one schedule in
-// 450, the others far more often.
+// and deletions, the comparison at the end, and others. Each is noticed, the rarest (the epoch, where the nonce stays, and that nothing
+// lies beside a finished upload) by one schedule in some 500, the others far more often.
 //
 // Not simulated: what lies below the ports of a driver (a duplicated UploadPart, say), which package storetest and the drivers' own tests are
 // for; downloads; clients other than tus 1.0.0.

@@ -10,6 +10,8 @@ import (
 // it, because kinds of trouble hide each other.
 type odds struct {
 	crash, freeze, hold, loseRequest, loseAnswer, late, twice, hook float64
+
+	oversleep float64 // how often a process freezes just before it stores bytes, for longer than others need for the rest
 }
 
 func drawOdds(rng *rand.Rand) odds {
@@ -21,6 +23,9 @@ func drawOdds(rng *rand.Rand) odds {
 	}
 	if rng.IntN(6) == 0 { // writers that sleep while copies of their calls are on their way
 		return odds{freeze: 0.03, hold: 0.25, late: 0.1, twice: 0.5}
+	}
+	if rng.IntN(12) == 0 { // writers that sleep until others have finished their upload
+		return odds{freeze: 0.01, loseAnswer: p(0.05), oversleep: 0.3}
 	}
 	return odds{
 		crash: p(0.05), freeze: p(0.06), hold: p(0.12), loseRequest: p(0.10), loseAnswer: p(0.10), late: p(0.10), twice: p(0.25), hook: p(0.4),
@@ -56,6 +61,9 @@ func (s *scheduler) disturb(c *call) {
 		s.kill(c.rep)
 	case c.rep != nil && chance(o.freeze):
 		c.rep.frozen = time.Now().Add(pick(rng, 1500*time.Millisecond, 4*time.Second, 7500*time.Millisecond, 40*time.Second, 5*time.Minute))
+		s.note(c, "frozen before")
+	case c.op == "Append" && chance(o.oversleep):
+		c.rep.frozen = time.Now().Add(5 * time.Minute)
 		s.note(c, "frozen before")
 	case !c.held && chance(o.hold):
 		c.held = true
