@@ -32,12 +32,17 @@ var answer = strings.Repeat("answer, ", 250)
 func newBackend(t *testing.T) *backend {
 	b := &backend{}
 	b.Server = httptest.NewUnstartedServer(b)
-	b.Config.Protocols = new(http.Protocols)
-	b.Config.Protocols.SetHTTP1(true)
-	b.Config.Protocols.SetUnencryptedHTTP2(true)
+	b.Config.Protocols = spoken()
 	b.Start()
 	t.Cleanup(b.Close)
 	return b
+}
+
+func spoken() *http.Protocols {
+	p := new(http.Protocols)
+	p.SetHTTP1(true)
+	p.SetUnencryptedHTTP2(true)
+	return p
 }
 
 func (b *backend) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -84,7 +89,7 @@ func (b *backend) arrived(t *testing.T, n int) (seen []arrival) {
 var versions = []struct {
 	name, service string
 	http2         bool
-}{{"HTTP1", "s3", false}, {"HTTP2", firestore, true}}
+}{{"HTTP1", "s3", false}, {"HTTP2", byGRPC, true}}
 
 // newClient returns a client that opens a connection for each request of HTTP/1: on an old one it would repeat what fails.
 func newClient(t *testing.T, http2 bool) *http.Client {
@@ -118,4 +123,24 @@ func serve(t *testing.T, h http.HandlerFunc) string {
 	s := httptest.NewServer(h)
 	t.Cleanup(s.Close)
 	return s.URL
+}
+
+// record keeps what a proxy tells.
+type record struct {
+	mu     sync.Mutex
+	events []Event
+}
+
+func (r *record) add(e Event) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.events = append(r.events, e)
+}
+
+// take returns what was told since the last time.
+func (r *record) take() (events []Event) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	events, r.events = r.events, nil
+	return events
 }

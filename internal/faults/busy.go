@@ -8,7 +8,8 @@ import (
 	"strconv"
 )
 
-const firestore = "firestore"
+// byGRPC is the service to which gRPC is spoken.
+const byGRPC = "firestore"
 
 // busy are the answers of each service that has no time, or says so although it did what was asked (lied). A service that throttles
 // has done nothing: such answers are no lies.
@@ -50,7 +51,7 @@ RequestId:%s</Message></Error>`, e.code, e.text, x.id()))
 	},
 	// An answer of gRPC without a message has its status among the headers:
 	// https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#responses
-	firestore: func(x *exchange, _ bool) {
+	byGRPC: func(x *exchange, _ bool) {
 		x.w.Header().Set("Content-Type", "application/grpc")
 		x.w.Header().Set("Grpc-Status", "14")
 		x.w.Header().Set("Grpc-Message", "The service is currently unavailable.")

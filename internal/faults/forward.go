@@ -23,8 +23,8 @@ func (p *Proxy) transport() *http.Transport {
 		DisableCompression: true, MaxIdleConnsPerHost: 256, IdleConnTimeout: idleFor, ExpectContinueTimeout: patience,
 		Protocols: new(http.Protocols),
 	}
-	t.Protocols.SetHTTP1(p.opt.Service != firestore)
-	t.Protocols.SetUnencryptedHTTP2(p.opt.Service == firestore)
+	t.Protocols.SetHTTP1(p.opt.Service != byGRPC)
+	t.Protocols.SetUnencryptedHTTP2(p.opt.Service == byGRPC)
 	return t
 }
 
@@ -72,7 +72,7 @@ func (x *exchange) send(ctx context.Context, t *http.Transport, body io.ReadClos
 // sendCut passes on what cutBody lets through. The connection to the server is reset then, or of HTTP/2 the stream.
 func (x *exchange) sendCut(ctx context.Context, body *cutBody) (*http.Response, error) {
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(info httptrace.GotConnInfo) {
-		if c, ok := info.Conn.(*net.TCPConn); ok && x.p.opt.Service != firestore {
+		if c, ok := info.Conn.(*net.TCPConn); ok && x.p.opt.Service != byGRPC {
 			body.atEnd = func() { _ = c.SetLinger(0) } // the transport closes it after a body that fails
 		}
 	}})
