@@ -25,7 +25,8 @@ type upload struct {
 
 	mu    sync.Mutex
 	acked int64    // the highest offset that any answer told
-	log   []string // what went wrong last
+	told  string   // the last answer that asked for another try
+	log   []string // what went wrong last, without an answer
 }
 
 // A finding is what must not be.
@@ -205,6 +206,9 @@ func (u *upload) learn(a *answer, before int64) error {
 	switch {
 	case err != nil:
 		return found("refused", "%s: Upload-Offset %q in %s", u.id, v, a)
+	case u.setup.byTheBook && off < before:
+		u.goBack(off, before)
+		return nil
 	case off < before:
 		return found("lost", "%s: offset %d in %s, after %d was acknowledged", u.id, off, a, before)
 	case off > int64(len(u.data)):
@@ -212,9 +216,25 @@ func (u *upload) learn(a *answer, before int64) error {
 	}
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	u.acked = max(u.acked, off)
+	if u.acked >= before { // else what was acknowledged when this was asked is no more
+		u.acked = max(u.acked, off)
+	}
 	return nil
 }
+
+// goBack has the client send again what was acknowledged: tus 1.0.0 does not say in so many words that it stays, and who still has the bytes can.
+func (u *upload) goBack(off, before int64) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.acked < before { // by another answer
+		return
+	}
+	u.acked = off
+	u.tally.add(takenBack, 1)
+	u.tally.add(takenBack+", bytes", int(before-off))
+}
+
+const takenBack = "acknowledged and taken back"
 
 // remove deletes the upload, and makes sure that it stays away.
 func (u *upload) remove(ctx context.Context, r *rand.Rand) error {

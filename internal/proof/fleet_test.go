@@ -47,6 +47,6 @@ type setup struct {
 	// checksums tells that the server knows the extension.
 	checksums bool
 	// byTheBook has clients count on nothing that tus 1.0.0 does not say: after whatever was no success they ask by HEAD, so any 400 to a PATCH is
-	// one to go on after; and they announce a length no more once HEAD has told it.
+	// one to go on after; they announce a length no more once HEAD has told it; and an offset that goes back is counted, and not lost.
 	byTheBook bool
 }

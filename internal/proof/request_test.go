@@ -84,7 +84,9 @@ func (u *upload) ask(ctx context.Context, r *rand.Rand, rq *request) (*answer, e
 	a.body, err = io.ReadAll(io.LimitReader(resp.Body, most))
 	u.tally.add(fmt.Sprintf("answers %dxx", a.status/100), 1)
 	if a.transient() {
-		u.note(a.String())
+		u.mu.Lock()
+		u.told = a.String()
+		u.mu.Unlock()
 	}
 	if err != nil && (rq.keep || a.status >= 300) { // an error, whatever it was about
 		return nil, err
@@ -112,16 +114,16 @@ func (b *broken) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// note keeps what a client was told last, for the report of one that is stuck.
+// note keeps what went wrong last, for the report of one that is stuck.
 func (u *upload) note(what string) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.log = append(u.log, what)
-	u.log = u.log[max(0, len(u.log)-6):]
+	u.log = u.log[max(0, len(u.log)-4):]
 }
 
 func (u *upload) last() string {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	return strings.Join(u.log, " | ")
+	return fmt.Sprintf("answered %s; not answered: %s", u.told, strings.Join(u.log, " | "))
 }
