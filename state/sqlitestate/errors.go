@@ -27,6 +27,9 @@ func isBusy(err error) bool {
 	return c == sqlite3.SQLITE_BUSY || c == sqlite3.SQLITE_LOCKED
 }
 
+// isFull reports whether err means that there was no space on the disk.
+func isFull(err error) bool { return code(err) == sqlite3.SQLITE_FULL }
+
 // explain adds to an error of SQLite what was wanted of which file, and what a person can do about it.
 func (t *table) explain(verb string, err error) error {
 	if err == nil || errors.Is(err, tus.ErrExists) || errors.Is(err, state.ErrConflict) ||

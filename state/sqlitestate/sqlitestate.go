@@ -1,5 +1,6 @@
 // Package sqlitestate keeps upload records in one SQLite file: the [tus.State] of a standalone server. It owns that
-// file, with its -wal and -shm beside it, and nothing else.
+// file, with its -wal and -shm beside it, and nothing else but a -reserve of 1 MiB: where the disk is full that is given
+// up, so that it can still be recorded what was stored, and what is deleted to make room.
 //
 // # What it promises
 //

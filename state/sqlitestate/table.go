@@ -109,10 +109,11 @@ func (t *table) prepare(steps []string) error {
 	if err != nil {
 		return err
 	}
-	t.writer = newWriter(conn)
+	t.writer = newWriter(conn, t.path+"-reserve")
 	if err := migrate(ctx, conn, steps); err != nil {
 		return err
 	}
+	t.writer.reserve.fill()
 	for _, s := range []struct {
 		stmt **sql.Stmt
 		sql  string

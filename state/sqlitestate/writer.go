@@ -23,8 +23,9 @@ type write struct {
 // connection carries out what is in the queue at that moment as one transaction, its own write and those of
 // others. So nobody runs when nobody calls, and one fsync serves all who wait for one.
 type writer struct {
-	conn *sql.Conn
-	lead chan struct{} // holds one token: who has it has the connection
+	conn    *sql.Conn
+	reserve reserve
+	lead    chan struct{} // holds one token: who has it has the connection and the reserve
 
 	mu    sync.Mutex
 	queue []*write
@@ -35,8 +36,8 @@ const maxBatch = 128
 
 var errClosed = errors.New("the store is closed")
 
-func newWriter(conn *sql.Conn) *writer {
-	w := &writer{conn: conn, lead: make(chan struct{}, 1)}
+func newWriter(conn *sql.Conn, reservePath string) *writer {
+	w := &writer{conn: conn, reserve: reserve{path: reservePath}, lead: make(chan struct{}, 1)}
 	w.lead <- struct{}{}
 	return w
 }
@@ -102,10 +103,13 @@ func (w *writer) run(batch []*write) {
 		return
 	case w.conn == nil:
 		err = errClosed
-	case len(batch) == 1:
-		err = patiently(ctx, func() error { return batch[0].exec(ctx) })
 	default:
-		err = w.transact(ctx, batch)
+		if err = w.carryOut(ctx, batch); isFull(err) {
+			w.relieve(ctx)
+			err = w.carryOut(ctx, batch)
+		} else if err == nil {
+			w.reserve.fill()
+		}
 	}
 	for _, wr := range batch {
 		if err != nil {
@@ -113,6 +117,21 @@ func (w *writer) run(batch []*write) {
 		}
 		close(wr.done)
 	}
+}
+
+func (w *writer) carryOut(ctx context.Context, batch []*write) error {
+	if len(batch) == 1 {
+		return patiently(ctx, func() error { return batch[0].exec(ctx) })
+	}
+	return w.transact(ctx, batch)
+}
+
+// relieve makes room on a full disk: the WAL is emptied into the database, which may have to grow by what the reserve gives up, and is
+// then written from its beginning. Its length stays.
+func (w *writer) relieve(ctx context.Context) {
+	w.reserve.spend()
+	var busy, log, moved int
+	_ = w.conn.QueryRowContext(ctx, "PRAGMA wal_checkpoint(PASSIVE)").Scan(&busy, &log, &moved) // the write that follows tells
 }
 
 // transact carries out a batch as one transaction: all of it is made, or an error says that nothing was, or, where

@@ -1,0 +1,53 @@
+package sqlitestate
+
+import (
+	"os"
+	"time"
+)
+
+// A reserve is a file of some size and no meaning beside the database. Where the disk is full it is given up, so that what is in the WAL can
+// be moved into the database and the WAL be written from its beginning again: it needs no new space then. Otherwise nothing could be
+// recorded any more, not even that something is deleted to make room.
+//
+// Several processes may use one. It is a help and no guarantee: others may take the space that is given up before the database does.
+type reserve struct {
+	path  string
+	tried time.Time // when it was last attempted to make it whole
+	whole bool      // as far as this process knows
+}
+
+const (
+	reserveSize = 1 << 20 // what the database can have grown by in a WAL of 1,000 pages, of which most change what is there
+	reserveWait = 10 * time.Second
+)
+
+// fill makes the reserve whole, where there is space. One that was made by another process counts.
+func (r *reserve) fill() {
+	if r.whole || time.Since(r.tried) < reserveWait {
+		return
+	}
+	r.tried = time.Now()
+	if info, err := os.Stat(r.path); err == nil && info.Size() >= reserveSize {
+		r.whole = true
+		return
+	}
+	f, err := os.OpenFile(r.path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return
+	}
+	b := make([]byte, reserveSize) // written, because a hole takes no space
+	_, err = f.Write(b)
+	if cerr := f.Close(); err != nil || cerr != nil {
+		_ = os.Truncate(r.path, 0) // there is no space for it now
+		return
+	}
+	r.whole = true
+}
+
+// spend gives the space up. It reports whether there was some.
+func (r *reserve) spend() bool {
+	info, err := os.Stat(r.path)
+	r.whole = false
+	r.tried = time.Now() // others go first
+	return err == nil && info.Size() > 0 && os.Truncate(r.path, 0) == nil
+}
