@@ -15,6 +15,7 @@ var fleets = []struct {
 	{"files", onFiles},
 	{"aws", onAWS},
 	{"azure", onAzure},
+	{"google", onGoogle},
 }
 
 // long tells that the long form is wanted.
@@ -59,6 +60,7 @@ func TestProof(t *testing.T) {
 			l := newLoad(t, s)
 			l.run(t)
 			t.Logf("%s: %v", s.name, l.tally)
+			record(t, l, nil)
 			for _, f := range l.tally.findings {
 				t.Error(f)
 			}
