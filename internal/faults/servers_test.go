@@ -55,7 +55,9 @@ func TestRealServers(t *testing.T) {
 			warm(t, direct)
 			at := func(t *testing.T, url string) shelf { return s.client(t, url) }
 			t.Run("each kind", func(t *testing.T) { eachKind(t, name, url, direct, at) })
-			t.Run("many faults", func(t *testing.T) { manyFaults(t, name, url, at) })
+			if !testing.Short() {
+				t.Run("many faults", func(t *testing.T) { manyFaults(t, name, url, at) })
+			}
 			t.Run("none", func(t *testing.T) { s.whole(t, newProxy(t, url, Options{Service: name}).URL()) })
 		})
 	}
