@@ -87,11 +87,11 @@ func (w *world) checkCollect() {
 // littered makes a finished upload beside which writers that were overtaken have left what they could: one that slept in its first
 // Append, one that slept before it, and one that slept before a later one. It returns a late call's lease to complete it, too.
 func (w *world) littered(r tus.Role) (*life, tus.Lease) {
-	size := 3*w.part + 5
+	size := 2*w.part + 5
 	body := w.bytes(size)
 	l := w.newLife(int64(size))
 	l.up.Concat.Role = r
-	inside := w.start(l, l.acquire(w.s, int64(size)), w.bytes(size), nil)
+	inside := w.start(l, l.acquire(w.s, int64(size)), w.bytes(w.part+7), nil)
 	inside.advance(w, w.part+1)
 	before := l.acquire(w.s, int64(size))
 	lease := l.acquire(w.s, int64(size))
