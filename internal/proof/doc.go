@@ -22,6 +22,7 @@
 //
 //	go test ./internal/proof                    the short form, a quarter of a minute for each fleet
 //	PROOF=long go test ./internal/proof -v      200 uploads for each; PROOF_SEED=n, PROOF_UPLOADS=n
+//	PROOF_TUSD=1 go test ./internal/proof -v -run TestTusd    the same load on tusd, which the long form has too; it fails nothing
 //
 // make proof does that among other things, and writes the numbers into docs/guarantees.md.
 package proof
