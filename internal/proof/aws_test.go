@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
@@ -22,7 +23,7 @@ import (
 	"github.com/fileloft/fileloft/tus"
 )
 
-// onAWS is the Lambda function behind an HTTP API, with as many instances as there is work for, up to six: more work is throttled.
+// onAWS is the Lambda function behind an HTTP API, with as many instances as there is work for, up to eight: more work is throttled.
 func onAWS(t testing.TB) *setup {
 	dir := t.TempDir()
 	p, server, err := servers.StartS3(context.WithoutCancel(t.Context()), dir)
@@ -43,7 +44,7 @@ func onAWS(t testing.TB) *setup {
 	}
 	toS3, toDynamo := between(t, "s3", server.URL), between(t, "dynamodb", dynamo)
 	f := lambdagate.New(build(t, "functions/lambda", "-tags", "lambda.norpc"), &lambdagate.Options{
-		MaxInstances: 6, Log: logTo(t), Env: append([]string{
+		MaxInstances: 8, Log: logTo(t), Env: append([]string{
 			"AWS_ACCESS_KEY_ID=" + server.Access, "AWS_SECRET_ACCESS_KEY=" + server.Secret,
 			"FILELOFT_S3_BUCKET=" + b.name, "FILELOFT_S3_PREFIX=" + finished, "FILELOFT_S3_ENDPOINT=" + toS3.URL(),
 			"FILELOFT_S3_FORCE_PATH_STYLE=true", "FILELOFT_S3_REGION=us-east-1",
@@ -52,7 +53,7 @@ func onAWS(t testing.TB) *setup {
 	})
 	t.Cleanup(f.Close)
 	return &setup{
-		name: "S3, DynamoDB, Lambda", fleet: host(t, lambda(f)), proxies: []*faults.Proxy{toS3, toDynamo}, checksums: true, body: 4 << 20,
+		name: "S3, DynamoDB, Lambda", fleet: host(t, lambda(f)), proxies: []*faults.Proxy{toS3, toDynamo}, checksums: true, body: 4 << 20, pause: 800 * time.Millisecond,
 		stores: &stores{
 			state: dynamostate.New(db, table, nil), storage: storage,
 			object: b.object, inventory: b.inventory, names: names, costless: b.costless,

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"testing"
+	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/data/aztables"
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/container"
@@ -74,7 +75,7 @@ func onAzure(t testing.TB) *setup {
 	}
 	t.Cleanup(a.Close)
 	return &setup{
-		name: "Blob Storage, Table storage, Azure Functions", fleet: host(t, azure(a)), proxies: proxies, checksums: true, body: 16 << 20,
+		name: "Blob Storage, Table storage, Azure Functions", fleet: host(t, azure(a)), proxies: proxies, checksums: true, body: 16 << 20, pause: time.Second,
 		stores: &stores{
 			state: state, storage: storage, names: names,
 			object: func(ctx context.Context, u *tus.Upload) (io.ReadCloser, error) {

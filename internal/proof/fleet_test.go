@@ -43,6 +43,7 @@ type setup struct {
 	stores  *stores         // nil where only the protocol is looked at
 	proxies []*faults.Proxy // between the replicas and their stores
 	body    int64           // largest request body that clients send
+	pause   time.Duration   // between two strikes of the short form, where its own is too short for calls to take their time
 	lacks   map[kind]bool
 	// checksums tells that the server knows the extension.
 	checksums bool

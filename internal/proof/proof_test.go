@@ -40,6 +40,9 @@ func newLoad(t testing.TB, s *setup) *load {
 		setup: s, seed: uint64(number(t, "PROOF_SEED", 1)), clients: 8, patience: 3 * time.Minute,
 		trouble: trouble{pause: 400 * time.Millisecond, freeze: 5 * time.Second},
 	}
+	if s.pause > 0 {
+		l.trouble.pause = s.pause
+	}
 	uploads := 24
 	if long {
 		uploads, l.clients, l.patience = 200, 12, 15*time.Minute
