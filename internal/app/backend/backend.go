@@ -30,16 +30,18 @@ func NeedsDir(c app.Config) bool {
 func Open(ctx context.Context, c app.Config, dir string) (*Stores, error) {
 	where := ""
 	if dir != "" {
-		where = " in " + dir
+		where = " in " + dir + " (" + app.Prefix + "DATA_DIR)"
 	}
 	storage, err := openStorage(ctx, c, dir)
 	if err != nil {
 		return nil, fmt.Errorf("open the storage (%sSTORAGE=%s)%s: %w", app.Prefix, c.Storage, where, err)
 	}
 	s := &Stores{Storage: storage}
-	if s.State, err = openState(ctx, c, dir); err != nil {
+	state, err := openState(ctx, c, dir)
+	if err != nil { // state may be a nil pointer, which is no nil interface
 		return nil, errors.Join(fmt.Errorf("open the state (%sSTATE=%s)%s: %w", app.Prefix, c.StateName(), where, err), s.Close())
 	}
+	s.State = state
 	return s, nil
 }
 
