@@ -42,11 +42,13 @@ func (t *table) explain(verb string, err error) error {
 	case sqlite3.SQLITE_FULL:
 		err = fmt.Errorf("%w: the disk of the state file is full: %w", tus.ErrNoSpace, err)
 	case sqlite3.SQLITE_READONLY:
-		err = fmt.Errorf("%w: the user who runs this program must be able to write the file, its -wal and -shm, and to make files in its directory", err)
+		err = fmt.Errorf("%w: %w: the user who runs this program must be able to write the file, its -wal and -shm, and to make files in "+
+			"its directory", tus.ErrUnavailable, err)
 	case sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM:
-		err = fmt.Errorf("%w: it must be a file on a local disk that the user who runs this program can write, in a directory where that user can make files", err)
+		err = fmt.Errorf("%w: %w: it must be a file on a local disk that the user who runs this program can write, in a directory where that "+
+			"user can make files", tus.ErrUnavailable, err)
 	case sqlite3.SQLITE_IOERR:
-		err = fmt.Errorf("%w: the disk failed, or the file lies on a network file system, where SQLite cannot work", err)
+		err = fmt.Errorf("%w: %w: the disk failed, or the file lies on a network file system, where SQLite cannot work", tus.ErrUnavailable, err)
 	case sqlite3.SQLITE_NOTADB:
 		err = fmt.Errorf("%w: the file is damaged or was never a state file: restore it from a backup, or choose another path", err)
 	case sqlite3.SQLITE_CORRUPT:

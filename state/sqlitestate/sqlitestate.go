@@ -181,7 +181,7 @@ func (t *table) Insert(ctx context.Context, r state.Record) error {
 	if err != nil {
 		return err
 	}
-	w := &write{stmt: t.insert, args: append(args, string(r.Upload.ID)), unmet: tus.ErrExists}
+	w := &write{stmt: t.insert, args: append(args, string(r.Upload.ID)), unmet: tus.ErrExists, creates: true}
 	return t.explain("create upload "+string(r.Upload.ID), t.writer.do(ctx, w))
 }
 

@@ -11,9 +11,10 @@ import (
 
 // A write is one statement on one row. It either changes the row or finds its condition unmet.
 type write struct {
-	stmt  *sql.Stmt
-	args  []any
-	unmet error // the answer where no row was changed
+	stmt    *sql.Stmt
+	args    []any
+	unmet   error // the answer where no row was changed
+	creates bool  // a row
 
 	err  error         // the outcome, once done is closed
 	done chan struct{} // made by do
@@ -98,29 +99,59 @@ func (w *writer) run(batch []*write) {
 	// The context of one caller must not cut short the writes of the others.
 	ctx := context.Background()
 	var err error
+	rest := batch
 	switch {
 	case len(batch) == 0:
 		return
 	case w.conn == nil:
 		err = errClosed
 	default:
-		if err = w.carryOut(ctx, batch); isFull(err) {
-			w.relieve(ctx)
-			err = w.carryOut(ctx, batch)
-		} else if err == nil {
-			w.reserve.fill()
-		}
+		rest, err = w.withReserve(ctx, batch)
 	}
-	for _, wr := range batch {
+	for _, wr := range rest {
 		if err != nil {
 			wr.err = err
 		}
+	}
+	for _, wr := range batch {
 		close(wr.done)
 	}
 }
 
+// withReserve carries out a batch. Where the disk is full what is new is refused, and the reserve is spent on what changes or removes
+// what is there; it returns that rest, with its outcome. Nothing new is taken until the reserve is whole again.
+func (w *writer) withReserve(ctx context.Context, batch []*write) (rest []*write, err error) {
+	w.reserve.fill()
+	if rest = batch; w.reserve.spent {
+		rest = refuseNew(batch, errSpent)
+	}
+	if err = w.carryOut(ctx, rest); !isFull(err) {
+		return rest, err
+	}
+	if rest = refuseNew(rest, err); len(rest) == 0 {
+		return nil, nil
+	}
+	w.relieve(ctx)
+	return rest, w.carryOut(ctx, rest)
+}
+
+// refuseNew gives the writes that create something an error, and returns the others.
+func refuseNew(batch []*write, err error) (rest []*write) {
+	for _, wr := range batch {
+		if wr.creates {
+			wr.err = err
+		} else {
+			rest = append(rest, wr)
+		}
+	}
+	return rest
+}
+
 func (w *writer) carryOut(ctx context.Context, batch []*write) error {
-	if len(batch) == 1 {
+	switch len(batch) {
+	case 0:
+		return nil
+	case 1:
 		return patiently(ctx, func() error { return batch[0].exec(ctx) })
 	}
 	return w.transact(ctx, batch)
