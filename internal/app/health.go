@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"log/slog"
 	"net/http"
 	"sync"
 	"time"
@@ -58,7 +57,7 @@ func (a *App) ready(w http.ResponseWriter, r *http.Request) {
 	for i, err := range errs {
 		if err != nil {
 			name := a.probes[i].name
-			a.log.LogAttrs(r.Context(), slog.LevelError, "not ready", slog.String("failed", name), slog.Any("error", err))
+			a.notReady(r.Context(), name, err)
 			answer(w, http.StatusServiceUnavailable, name+": cannot be reached")
 			return
 		}

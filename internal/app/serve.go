@@ -37,7 +37,10 @@ func (a *App) serve(ctx context.Context, h http.Handler, lns ...net.Listener) er
 	var sweeper sync.WaitGroup
 	defer sweeper.Wait()
 	defer cancel()
-	sweeper.Go(func() { a.sweepUntil(ctx) })
+	sweeper.Go(func() {
+		a.askStores(ctx)
+		a.sweepUntil(ctx)
+	})
 
 	failed := make(chan error, len(lns))
 	for _, ln := range lns {
