@@ -25,7 +25,12 @@ type nothing struct {
 	ping func() error
 }
 
-func (n nothing) Ping(context.Context) error { return n.ping() }
+func (n nothing) Ping(context.Context) error {
+	if n.ping == nil {
+		return nil
+	}
+	return n.ping()
+}
 
 // wrapped hides a State behind a decorator.
 type wrapped struct{ tus.State }

@@ -38,7 +38,9 @@ func (a *App) serve(ctx context.Context, h http.Handler, lns ...net.Listener) er
 	defer sweeper.Wait()
 	defer cancel()
 	sweeper.Go(func() {
-		a.askStores(ctx)
+		if a.cfg.SweepInterval > 0 { // a function, which does not sweep by itself, need not ask with each of its instances
+			a.askStores(ctx)
+		}
 		a.sweepUntil(ctx)
 	})
 

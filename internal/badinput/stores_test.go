@@ -1,7 +1,6 @@
 package badinput
 
 import (
-	"os/exec"
 	"strings"
 	"testing"
 
@@ -55,20 +54,6 @@ func onAzure(t *testing.T, account string) []string {
 	}
 	return []string{
 		"FILELOFT_STORAGE=azure", "FILELOFT_STATE=sqlite", "FILELOFT_AZURE_CONTAINER=uploads", "FILELOFT_AZURE_CONNECTION_STRING=" + account,
-	}
-}
-
-// initState has the program make what the state of a cloud needs.
-func initState(t *testing.T, env []string) {
-	t.Helper()
-	path, err := program()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(path, "state", "init")
-	cmd.Env = append(cleanEnv(), env...)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("state init: %v\n%s", err, out)
 	}
 }
 
