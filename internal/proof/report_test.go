@@ -147,12 +147,16 @@ func table(rows []row, peer bool) string {
 }
 
 // peerText stands between the tables.
-const peerText = `The same load on [tusd](https://github.com/tus/tusd) v2.9.2, whose flags are chosen such that it does best, with clients that count on nothing beyond
-tus 1.0.0: after whatever was no success they ask by HEAD and go on from where it says, also where that is behind what was acknowledged before, which
-tus 1.0.0 does not forbid in so many words. They look at content by GET: corrupt is also what HEAD says is complete and GET says is not, as tus knows
-no request that would complete it. Nobody looks for what is left. A process is struck as often as one of fileloft's. What tusd's documentation covers is one process, several on one disk, whose locks
-[reach as far as the disk](https://tus.github.io/tusd/advanced-topics/locks/), or a front end that sends all requests of an upload to one process. Three
-over one bucket are outside of it. It does not say what becomes of uploads when a process is killed or frozen, or a call to S3 fails.
+const peerText = `The same load on [tusd](https://github.com/tus/tusd) v2.9.2, with the flags that do best here and clients that count on nothing beyond tus 1.0.0:
+after whatever was no success they ask by HEAD and go on from where it says, also where that is behind what was acknowledged before, which
+tus 1.0.0 does not forbid in so many words. They try for four minutes with one file, on fileloft for fifteen. They look at content by GET:
+corrupt is also what HEAD says is complete and GET says is not, since tus knows no request that would complete it. Nobody looks for what
+is left. A process is struck as often as one of fileloft's.
+
+What tusd's documentation covers is one process; several on one disk, since its locks
+[reach as far as the disk](https://tus.github.io/tusd/advanced-topics/locks/); or a front end that sends all requests of an upload to one
+process. Three processes over one bucket are outside of it. It does not say what becomes of uploads when a process is killed or frozen, or
+when a call to S3 fails.
 `
 
 // report makes all that stands between the markers.
