@@ -143,11 +143,11 @@ func (h *Handler) compare(u *Upload, s Stored) error {
 	return nil
 }
 
-// condemn commits that an upload goes, removes it, and returns why. Where the lease does not hold any more nothing
-// happens: it returns ErrSuperseded.
+// condemn commits that an upload goes, removes it, and returns why. Where that is not committed nothing happens, and why is told to
+// nobody: a holder that was superseded may have found parts gone that the upload does not need any more. It returns ErrSuperseded then.
 func (h *Handler) condemn(ctx context.Context, l Lease, why error) error {
 	if err := h.bury(ctx, l); err != nil {
-		return errors.Join(err, why)
+		return fmt.Errorf("%w; it was to fail: %s", err, why.Error()) // its text alone
 	}
 	h.opt.Log.ErrorContext(ctx, "tus: upload fails and is removed", "upload", l.Upload.ID, "error", why)
 	return why
