@@ -21,6 +21,9 @@ func (h *Handler) append(ctx context.Context, id ID, offset, length int64, b *bo
 		return h.notAcquired(err)
 	}
 	u, err := h.admit(lease.Upload, length, b)
+	if err == nil && u.Phase != Doomed && (b.size == 0 || u.Phase != Open) {
+		err = nothingIs(b)
+	}
 	if err != nil {
 		return lease.Upload, h.giveBack(ctx, lease, err)
 	}
@@ -35,7 +38,7 @@ func (h *Handler) append(ctx context.Context, id ID, offset, length int64, b *bo
 	// What an earlier request owes is told before what this one brings; the next commit strikes it off.
 	u.Pending = h.deliver(ctx, u, u.Pending)
 	if b.size == 0 {
-		return h.appendNothing(ctx, lease, u, b)
+		return h.appendNothing(ctx, lease, u)
 	}
 	lease.Upload = u // a newly declared length is committed with the bytes
 	return h.store(turn, lease, b)
@@ -170,19 +173,21 @@ func (h *Handler) giveBack(ctx context.Context, l Lease, err error) error {
 	return err
 }
 
-// appendNothing handles an empty body: it may still declare the length, and so complete the upload.
-func (h *Handler) appendNothing(ctx context.Context, l Lease, u Upload, b *body) (Upload, error) {
+// nothingIs says whether an empty body is what its checksum announces.
+func nothingIs(b *body) error {
 	v, err := newVerifier(b)
-	if err == nil && v != nil {
-		err = v.check()
+	if err != nil || v == nil {
+		return err
 	}
-	if err != nil {
-		return l.Upload, h.giveBack(ctx, l, err)
-	}
+	return v.check()
+}
+
+// appendNothing handles an empty body: it may still declare the length, and so complete the upload.
+func (h *Handler) appendNothing(ctx context.Context, l Lease, u Upload) (Upload, error) {
 	if u.Length == u.Offset {
 		return h.seal(ctx, l, u)
 	}
-	l, err = h.advance(ctx, l, h.touch(u), false, false)
+	l, err := h.advance(ctx, l, h.touch(u), false, false)
 	return l.Upload, err
 }
 

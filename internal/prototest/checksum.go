@@ -72,6 +72,8 @@ func testK2(t *testing.T, x *suite) {
 		s.patch(t, url, 400, nil, "Upload-Checksum", checksum(name, want)).want(t, 460)
 		s.at(t, url, 400)
 		s.patch(t, url, 400, want[400:], "Upload-Checksum", checksum(name, want[400:])).want(t, 204)
+		s.patch(t, url, int64(len(want)), nil, "Upload-Checksum", checksum(name, nil)).want(t, 204)
+		s.patch(t, url, int64(len(want)), nil, "Upload-Checksum", checksum(name, want)).want(t, 460)
 		s.holds(t, url, want)
 	}
 }
