@@ -1,10 +1,13 @@
 package badinput
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 )
@@ -14,6 +17,10 @@ var bin string // directory of the built server
 func TestMain(m *testing.M) {
 	if os.Getenv(asHelper) != "" {
 		os.Exit(helper(os.Args[1:]))
+	}
+	flag.Parse()
+	if !slices.ContainsFunc(os.Args, func(a string) bool { return strings.HasPrefix(a, "-test.parallel") }) {
+		_ = flag.Set("test.parallel", "8") // these tests wait more than they work, for processes of their own
 	}
 	os.Exit(run(m))
 }

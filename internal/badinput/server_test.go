@@ -79,25 +79,33 @@ func launch(t testing.TB, o setup) *server {
 	return s
 }
 
-// serve starts a server and waits until it accepts connections.
+// serve starts a server and waits until it answers. Where somebody else has taken its port meanwhile, it takes another.
 func serve(t testing.TB, o setup) *server {
 	t.Helper()
-	s := launch(t, o)
-	for end := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
-		c, err := net.Dial("tcp", s.addr)
-		if err == nil {
-			_ = c.Close()
+	for try := 1; ; try++ {
+		s := launch(t, o)
+		if s.answers() {
 			return s
 		}
-		select {
-		case <-s.ended:
-			t.Fatalf("the server ended: %s", s.log.tail(2000))
-		default:
-		}
-		if time.Now().After(end) {
-			t.Fatalf("the server does not listen: %v", err)
+		if log := s.log.tail(2000); try == 3 || !strings.Contains(log, "address already in use") {
+			t.Fatalf("the server does not answer: %s", log)
 		}
 	}
+}
+
+// answers waits for an answer, and returns false where the process has ended before.
+func (s *server) answers() bool {
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+		select {
+		case <-s.ended:
+			return false
+		default:
+		}
+		if a, err := s.try("GET", "/healthz", nil); err == nil && a.status == 200 {
+			return true
+		}
+	}
+	return false
 }
 
 // kill ends the process by SIGKILL and waits for its end.

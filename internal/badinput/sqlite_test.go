@@ -115,7 +115,7 @@ func TestDatabaseLocked(t *testing.T) {
 		t.Fatal(err)
 	}
 	start := time.Now()
-	a := s.patch(at, 1000, data[1000:])
+	a := s.patch(at, 1000, data[1000:2000])
 	says(t, a, "unavailable", http.StatusServiceUnavailable)
 	if a.header.Get("Retry-After") == "" {
 		t.Error("it does not say when to come again")
@@ -150,7 +150,7 @@ func TestDiskReadOnly(t *testing.T) {
 		t.Fatal(a)
 	}
 	d.step("readonly=" + dir)
-	says(t, d.patch(at, 1000, data[1000:]), "unavailable", http.StatusServiceUnavailable)
+	says(t, d.patch(at, 1000, data[1000:2000]), "unavailable", http.StatusServiceUnavailable)
 	says(t, d.ready(), "storage", http.StatusServiceUnavailable)
 	if got := d.offset(at); got != 1000 {
 		t.Errorf("offset %d", got)
@@ -181,7 +181,7 @@ func TestWritesFail(t *testing.T) {
 				}
 			}
 			limit(0)
-			says(t, s.patch(at, 1000, data[1000:]), "unavailable|no-space", http.StatusServiceUnavailable, http.StatusInsufficientStorage)
+			says(t, s.patch(at, 1000, data[1000:2000]), "unavailable|no-space", http.StatusServiceUnavailable, http.StatusInsufficientStorage)
 			if state == "sqlite" {
 				says(t, s.do(http.MethodPost, "/files/", nil, "Upload-Length", "10"), "unavailable", http.StatusServiceUnavailable)
 			}
