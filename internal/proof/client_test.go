@@ -152,7 +152,7 @@ func (u *upload) send(ctx context.Context, r *rand.Rand, to int64, announce bool
 			announce = announce && !u.announced
 			complete = complete && !(announce && u.setup.byTheBook)
 		default:
-			n := min(size-before, u.setup.body, 1+r.Int64N(max(size/3, 64<<10)))
+			n := min(size-before, u.setup.body, 1+r.Int64N(stride(u.piece.file, size)))
 			last := announce && before+n == size
 			if err = u.patch(ctx, r, before, n, last); err == nil && last && u.offset() == size {
 				announce = false

@@ -61,6 +61,15 @@ func plan(seed uint64, n int, can func(kind) bool) []*file {
 	return files
 }
 
+// stride is the most that one PATCH brings of n bytes of a file. A few files come in a hundred or so, in the long form: stores that keep a piece for each
+// join pieces on the way.
+func stride(file int, n int64) int64 {
+	if long && file%20 == 3 {
+		return max(n/48, 1)
+	}
+	return max(n/3, 64<<10)
+}
+
 // bytes makes the file's bytes, the same each time.
 func (f *file) bytes() []byte {
 	b := make([]byte, f.size)

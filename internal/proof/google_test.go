@@ -42,7 +42,10 @@ func onGoogle(t testing.TB) *setup {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(gcs.Close)
+	t.Cleanup(func() {
+		gcs.Close()
+		t.Logf("Cloud Storage was asked for %v, and ends with %d sessions", fake.Used(), len(fake.Sessions(googleBucket)))
+	})
 	objects, records := between(t, "gcs", gcs.URL), between(t, "firestore", "http://"+database.Addr)
 	program := build(t, "functions/gcf/cmd/fileloft-gcf")
 	function := func(target, probe string) *process {
