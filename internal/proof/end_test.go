@@ -169,7 +169,7 @@ func (l *load) sweep(ctx context.Context, t testing.TB, later time.Duration) {
 	for over := time.Now().Add(2 * leaseTTL); ; time.Sleep(leaseTTL / 6) {
 		r, err := again(ctx, func() (tus.SweepReport, error) { return h.Sweep(ctx) })
 		l.tally.add("swept", r.Expired+r.Completed+r.Removed+r.Collected)
-		t.Logf("sweep, %v later: %+v", later, r)
+		t.Logf("sweep, %v later: %+v, %v", later, r, err)
 		if err == nil && r.Failed == 0 && r.Busy > 0 && time.Now().Before(over) {
 			continue
 		}
