@@ -55,6 +55,7 @@ func onGoogle(t testing.TB) *setup {
 				"FILELOFT_BIND=" + addr, "FUNCTION_TARGET=" + target, "PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"),
 				"FIRESTORE_EMULATOR_HOST=" + records.Addr(), "FILELOFT_FIRESTORE_PROJECT=" + googleProject,
 				"FILELOFT_GCS_BUCKET=" + googleBucket, "FILELOFT_GCS_PREFIX=" + googlePrefix, "FILELOFT_GCS_ENDPOINT=" + objects.URL(),
+				"FILELOFT_GCS_CHUNK_SIZE=512KiB", // many resumable uploads, of many chunks
 			}, settings...)
 			return cmd
 		})
