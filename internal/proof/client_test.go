@@ -184,10 +184,8 @@ func (u *upload) look(ctx context.Context, r *rand.Rand, to int64) (bool, error)
 			return false, err
 		}
 		u.announced = u.setup.byTheBook && a.header.Get("Upload-Length") != ""
-		if u.offset() < to {
-			return false, nil
-		}
-		return true, nil
+		// Of a file without bytes nothing is missing but its length.
+		return u.offset() >= to && a.header.Get("Upload-Defer-Length") == "", nil
 	case a.transient():
 		return false, fmt.Errorf("%s", a)
 	case a.status == http.StatusNotFound || a.status == http.StatusGone:
