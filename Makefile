@@ -20,7 +20,7 @@ LDFLAGS   := -s -w -X main.release=$(VERSION)
 HAVE_CC   := $(shell command -v $${CC:-cc} 2>/dev/null)
 GOFILES    = $(shell git ls-files --cached --others --exclude-standard '*.go')
 
-.PHONY: help check fmt fmt-check tidy vet lint arch unit test test-race test-all clients bench bench-peer bench-peer-s3 fuzz build server docker-build image FORCE package gcf-source lambda-bootstrap azure-handler lambda-local docs cost sim vuln tools servers clean
+.PHONY: help check fmt fmt-check tidy vet lint arch unit test test-race test-all clients bench bench-peer bench-peer-s3 fuzz corpus proof model build server docker-build image FORCE package gcf-source lambda-bootstrap azure-handler lambda-local docs cost sim vuln tools servers clean
 
 help: ## Print what there is to make
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -124,6 +124,14 @@ fuzz: ## Run each fuzz target for FUZZTIME (default 30s)
 			echo "=== $$pkg $$target"; \
 			$(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) "$$pkg"; \
 		done; \
+	done
+
+# What fuzzing found interesting lies in Go's cache until it is kept. The tests play it each time.
+corpus: ## Keep what fuzzing found, in testdata/fuzz of each package
+	@found="$$($(GO) env GOCACHE)/fuzz/$$($(GO) list -m)"; \
+	find "$$found" -mindepth 2 -type d -name 'Fuzz*' -printf '%P\n' | while read -r target; do \
+		mkdir -p "$$(dirname "$$target")/testdata/fuzz/$$(basename "$$target")"; \
+		cp -n "$$found/$$target/"* "$$(dirname "$$target")/testdata/fuzz/$$(basename "$$target")/"; \
 	done
 
 build: ## Build the binaries into bin/ and print their sizes
