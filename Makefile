@@ -20,7 +20,7 @@ LDFLAGS   := -s -w -X main.release=$(VERSION)
 HAVE_CC   := $(shell command -v $${CC:-cc} 2>/dev/null)
 GOFILES    = $(shell git ls-files --cached --others --exclude-standard '*.go')
 
-.PHONY: help check fmt fmt-check tidy vet lint arch unit test test-race test-all clients bench bench-peer bench-peer-s3 fuzz corpus proof model build server docker-build image FORCE package gcf-source lambda-bootstrap azure-handler lambda-local docs cost sim vuln tools servers clean
+.PHONY: help check fmt fmt-check tidy vet lint arch unit test test-race test-all clients bench bench-peer bench-peer-s3 fuzz corpus proof proof-replicas proof-requests model build server docker-build image FORCE package gcf-source lambda-bootstrap azure-handler lambda-local docs cost sim vuln tools servers clean
 
 help: ## Print what there is to make
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -211,6 +211,19 @@ SCHEDULES ?= 1000000
 SEED      ?= 1
 sim: ## Play SCHEDULES (default 1000000) simulated schedules with faults from SEED on
 	$(GO) test ./internal/sim -run '^TestSchedules$$' -v -count 1 -timeout 0 -args -sim.n $(SCHEDULES) -sim.seed $(SEED)
+
+# All evidence of docs/guarantees.md in its long form. Each part can be run alone.
+PROOF_REPORT   ?= $(CURDIR)/bin/proof.json
+PROOF_FUZZTIME ?= 1h
+proof: sim model proof-replicas proof-requests ## The whole proof, some five hours: simulation, model, replicas over real stores, fuzzed requests
+
+proof-replicas: clients servers bin/tusd ## Replicas over real stores under all kinds of trouble, and tusd; writes the tables into docs/guarantees.md
+	PROOF=long REQUIRE_EMULATORS=1 PROOF_REPORT="$(PROOF_REPORT)" PROOF_COMMIT="$(VERSION)" \
+		$(GO) test ./internal/proof -count 1 -timeout 3h -v -run '^(TestProof|TestTheFenceIsNeeded|TestTusd)$$'
+	PROOF_REPORT="$(PROOF_REPORT)" PROOF_UPDATE=1 $(GO) test ./internal/proof -count 1 -run '^TestReport$$'
+
+proof-requests: ## Fuzz whole requests for PROOF_FUZZTIME (default 1h)
+	$(GO) test ./internal/prototest -run '^$$' -fuzz '^FuzzRequest$$' -fuzztime $(PROOF_FUZZTIME)
 
 docs: ## Write the tables of settings, of the protocol and of metrics into README.md and docs
 	$(GO) test ./internal/app -run '^TestTheREADMEHasTheSettings$$' -count 1 -update
