@@ -18,7 +18,7 @@ import (
 // settings are those of all replicas. Short leases make for many takeovers.
 var settings = []string{
 	"FILELOFT_ENABLE_CONCATENATION=true", "FILELOFT_ENABLE_EXPIRATION=true", "FILELOFT_ENABLE_DOWNLOAD=true",
-	"FILELOFT_LEASE_TTL=3s", "FILELOFT_LOG_LEVEL=warn",
+	"FILELOFT_LEASE_TTL=3s", "FILELOFT_MAX_SIZE=1073741824", "FILELOFT_LOG_LEVEL=warn",
 }
 
 // database is the name of SQLite's file in the data directory.
