@@ -23,7 +23,7 @@ GOFILES    = $(shell git ls-files --cached --others --exclude-standard '*.go')
 .PHONY: help check fmt fmt-check tidy vet lint arch unit test test-race test-all clients bench bench-peer bench-peer-s3 fuzz corpus proof proof-replicas proof-requests model build server docker-build image FORCE package gcf-source lambda-bootstrap azure-handler lambda-local docs cost sim vuln tools servers clean
 
 help: ## Print what there is to make
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 check: fmt-check vet lint arch unit ## Format, vet, lint, walls, unit tests: under a minute, no network once the tools are built
 
