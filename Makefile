@@ -215,7 +215,7 @@ sim: ## Play SCHEDULES (default 1000000) simulated schedules with faults from SE
 # All evidence of docs/guarantees.md in its long form. Each part can be run alone.
 PROOF_REPORT   ?= $(CURDIR)/bin/proof.json
 PROOF_FUZZTIME ?= 1h
-proof: sim model proof-replicas proof-requests ## The whole proof, some five hours: simulation, model, replicas over real stores, fuzzed requests
+proof: sim model proof-replicas proof-requests ## The whole proof, some three hours: simulation, model, replicas over real stores, fuzzed requests
 
 proof-replicas: clients servers bin/tusd ## Replicas over real stores under all kinds of trouble, and tusd; writes the tables into docs/guarantees.md
 	PROOF=long REQUIRE_EMULATORS=1 PROOF_REPORT="$(PROOF_REPORT)" PROOF_COMMIT="$(VERSION)" \
