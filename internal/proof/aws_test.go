@@ -56,7 +56,7 @@ func onAWS(t testing.TB) *setup {
 		name: "S3, DynamoDB, Lambda", fleet: host(t, lambda(f)), proxies: []*faults.Proxy{toS3, toDynamo}, checksums: true, body: 4 << 20, pause: 800 * time.Millisecond,
 		stores: &stores{
 			state: dynamostate.New(db, table, nil), storage: storage,
-			object: b.object, inventory: b.inventory, names: names, costless: b.costless,
+			object: b.object, inventory: b.inventory, names: names, hidden: b.hidden,
 		},
 	}
 }
@@ -130,9 +130,9 @@ func (b *bucket) inventory(ctx context.Context) (all []string, err error) {
 
 func session(key, id string) string { return "session " + key + " " + id }
 
-// costless is a session that has neither a part nor a note: its maker was killed between CreateMultipartUpload and the note, or never had the answer.
+// hidden is a session that has neither a part nor a note: its maker was killed between CreateMultipartUpload and the note, or never had the answer.
 // A lifecycle rule ends it.
-func (b *bucket) costless(name string) bool {
+func (b *bucket) hidden(name string) bool {
 	rest, ok := strings.CutPrefix(name, "session ")
 	at := strings.LastIndexByte(rest, ' ')
 	if !ok || at < 0 {

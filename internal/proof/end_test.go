@@ -121,10 +121,10 @@ func (l *load) checkLeft(ctx context.Context, t testing.TB, want map[string]bool
 		t.Fatalf("inventory: %v", err)
 	}
 	for _, n := range names {
-		switch costless := l.setup.stores.costless; {
+		switch hidden := l.setup.stores.hidden; {
 		case want[n]:
-		case costless != nil && costless(n):
-			l.tally.add("without bytes, the store's to end", 1)
+		case hidden != nil && hidden(n):
+			l.tally.add("hidden, the store's to end", 1)
 		default:
 			l.tally.find(found("left", "%s", n))
 		}

@@ -32,8 +32,9 @@ type stores struct {
 	inventory func(ctx context.Context) ([]string, error)
 	// names lists what of that the finished object of an upload is.
 	names func(u *tus.Upload) []string
-	// costless tells that something in the inventory holds no bytes, cannot be told from another program's, and is the store's to end. Nil: nothing is.
-	costless func(name string) bool
+	// hidden tells that something in the inventory is no object, and that no program could find it or tell it from another's: the store ends it by
+	// itself. Nil: nothing is.
+	hidden func(name string) bool
 }
 
 // A setup is one row of the proof.

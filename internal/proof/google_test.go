@@ -135,6 +135,6 @@ func inGoogle(t testing.TB, fake *gcsfake.Server, gcs *gcsfake.Listener, databas
 		},
 		// A resumable upload that nobody ended is no object, and Cloud Storage forgets it after a week:
 		// https://cloud.google.com/storage/docs/resumable-uploads#session-uris. None can be listed.
-		costless: func(name string) bool { return strings.HasPrefix(name, openSession) },
+		hidden: func(name string) bool { return strings.HasPrefix(name, openSession) },
 	}
 }
