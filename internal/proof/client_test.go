@@ -23,8 +23,11 @@ type upload struct {
 
 	announced bool // HEAD has told the length
 
+	gotOn func() // called when it did
+
 	mu    sync.Mutex
 	acked int64    // the highest offset that any answer told
+	best  int64    // the same, whatever was taken back
 	told  string   // the last answer that asked for another try
 	log   []string // what went wrong last, without an answer
 }
@@ -45,13 +48,16 @@ const octets = "application/offset+octet-stream"
 
 // bring takes one file through.
 func (l *load) bring(ctx context.Context, r *rand.Rand, f *file) error {
-	ctx, cancel := context.WithTimeout(ctx, l.patience)
+	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	tired := time.AfterFunc(l.patience, cancel)
+	defer tired.Stop()
+	gotOn := func() { tired.Reset(l.patience) }
 	data := f.bytes()
 	if f.kind == joined {
-		return l.join(ctx, r, f, data)
+		return l.join(ctx, r, f, data, gotOn)
 	}
-	u := &upload{load: l, piece: piece{f.n, 0, f.size}, data: data}
+	u := &upload{load: l, piece: piece{f.n, 0, f.size}, data: data, gotOn: gotOn}
 	if err := u.create(ctx, r, f.kind); err != nil {
 		return err
 	}
@@ -68,14 +74,14 @@ func (l *load) bring(ctx context.Context, r *rand.Rand, f *file) error {
 }
 
 // join brings a file in as up to four parts, and has the server put them together.
-func (l *load) join(ctx context.Context, r *rand.Rand, f *file, data []byte) error {
+func (l *load) join(ctx context.Context, r *rand.Rand, f *file, data []byte, gotOn func()) error {
 	n := int64(1 + r.IntN(4))
 	parts := make([]*upload, n)
 	errs := make([]error, n)
 	var wg sync.WaitGroup
 	for i := range n {
 		from, to := f.size*i/n, f.size*(i+1)/n
-		u := &upload{load: l, piece: piece{f.n, from, to}, data: data[from:to]}
+		u := &upload{load: l, piece: piece{f.n, from, to}, data: data[from:to], gotOn: gotOn}
 		parts[i] = u
 		pr := rand.New(rand.NewPCG(r.Uint64(), uint64(i)))
 		wg.Go(func() {
@@ -95,7 +101,7 @@ func (l *load) join(ctx context.Context, r *rand.Rand, f *file, data []byte) err
 		}
 		list += l.path + p.id
 	}
-	u := &upload{load: l, piece: piece{f.n, 0, f.size}, data: data, final: true}
+	u := &upload{load: l, piece: piece{f.n, 0, f.size}, data: data, gotOn: gotOn, final: true}
 	if err := u.create(ctx, r, joined, "Upload-Concat", list); err != nil {
 		return err
 	}
@@ -125,7 +131,7 @@ func (u *upload) create(ctx context.Context, r *rand.Rand, k kind, headers ...st
 		a, err := u.ask(ctx, r, &request{method: http.MethodPost, body: u.data[:body], headers: headers})
 		switch {
 		case ctx.Err() != nil:
-			return u.late(ctx, "creating")
+			return u.late("creating")
 		case err != nil || a.transient():
 			u.pause(ctx, r)
 			continue
@@ -133,6 +139,7 @@ func (u *upload) create(ctx context.Context, r *rand.Rand, k kind, headers ...st
 			return found("refused", "%v: POST %v: %s", u.piece, headers, a)
 		}
 		u.id = path.Base(a.header.Get("Location"))
+		u.gotOn()
 		if v := a.header.Get("Upload-Offset"); v != "" {
 			return u.learn(a, 0)
 		}
@@ -159,7 +166,7 @@ func (u *upload) send(ctx context.Context, r *rand.Rand, to int64, announce bool
 			}
 		}
 		if ctx.Err() != nil {
-			return u.late(ctx, "sending")
+			return u.late("sending")
 		}
 		var f *finding
 		if errors.As(err, &f) {
@@ -204,7 +211,7 @@ func (u *upload) remove(ctx context.Context, r *rand.Rand) error {
 		a, err := u.ask(ctx, r, &request{method: method, id: u.id})
 		switch {
 		case ctx.Err() != nil:
-			return u.late(ctx, "deleting")
+			return u.late("deleting")
 		case err != nil || a.transient() || a.status == http.StatusConflict:
 			u.pause(ctx, r)
 		case a.status == http.StatusNotFound || a.status == http.StatusGone:
@@ -230,7 +237,7 @@ func (u *upload) verify(ctx context.Context, r *rand.Rand) error {
 		a, err := u.ask(ctx, r, &request{method: http.MethodGet, id: u.id, keep: true})
 		switch {
 		case ctx.Err() != nil:
-			return u.late(ctx, "reading")
+			return u.late("reading")
 		case err != nil || a.transient():
 			u.pause(ctx, r)
 		case a.status == http.StatusOK && bytes.Equal(a.body, u.data):
@@ -243,11 +250,8 @@ func (u *upload) verify(ctx context.Context, r *rand.Rand) error {
 	}
 }
 
-func (u *upload) late(ctx context.Context, doing string) error {
-	if errors.Is(context.Cause(ctx), errStopped) {
-		return errStopped
-	}
-	return found("stuck", "%s (%v): %s for %v, at %d of %d; last: %v", u.id, u.piece, doing, u.patience, u.offset(), len(u.data), u.last())
+func (u *upload) late(doing string) error {
+	return found("stuck", "%s (%v): %s, and got on no more for %v, at %d of %d; last: %v", u.id, u.piece, doing, u.patience, u.offset(), len(u.data), u.last())
 }
 
 // pause waits as a client does before it tries again.

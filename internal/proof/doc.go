@@ -11,7 +11,7 @@
 //
 //   - lost: an answer told an offset below one that was acknowledged before the request was sent, or an upload is gone that nobody deleted;
 //   - corrupt: an answer said that an upload is complete, and the store does not hold exactly what was sent;
-//   - stuck: an upload did not end although its client went on trying;
+//   - stuck: a client went on trying, and its upload got on no more, for three minutes in the short form, four in the long;
 //   - refused: a client was told that it is wrong, and was not;
 //   - left: after the last client and a sweep, the store or the database holds anything but finished objects and their records; or, after
 //     those were deleted too, anything at all.

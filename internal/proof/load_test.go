@@ -20,7 +20,7 @@ type load struct {
 	seed     uint64
 	files    []*file
 	clients  int           // at once
-	patience time.Duration // of a client with its file: longer is stuck
+	patience time.Duration // of a client that does not get on: longer is stuck
 	haste    time.Duration // clients wait for answers this many times less long
 	path     string        // of the collection, below the origin
 	client   *http.Client
@@ -59,8 +59,6 @@ func (t *tally) find(err error) {
 	t.findings = append(t.findings, f)
 	t.counts[f.class]++
 }
-
-var errStopped = errors.New("stopped")
 
 // run lets clients bring in all files in the midst of trouble, ends that, and looks at what there is.
 func (l *load) run(t testing.TB) {

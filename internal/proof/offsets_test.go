@@ -28,6 +28,10 @@ func (u *upload) learn(a *answer, before int64) error {
 	if u.acked >= before { // else what was acknowledged when this was asked is no more
 		u.acked = max(u.acked, off)
 	}
+	if u.acked > u.best {
+		u.best = u.acked
+		u.gotOn()
+	}
 	return nil
 }
 

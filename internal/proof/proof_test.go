@@ -45,7 +45,7 @@ func newLoad(t testing.TB, s *setup) *load {
 	}
 	uploads := 24
 	if long {
-		uploads, l.clients, l.patience = 200, 12, 15*time.Minute
+		uploads, l.clients, l.patience = 200, 12, 4*time.Minute
 		l.trouble = trouble{pause: time.Second, freeze: 12 * time.Second}
 	}
 	l.files = plan(l.seed, number(t, "PROOF_UPLOADS", uploads), func(k kind) bool { return !s.lacks[k] })

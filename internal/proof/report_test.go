@@ -149,7 +149,7 @@ func table(rows []row, peer bool) string {
 // peerText stands between the tables.
 const peerText = `The same load on [tusd](https://github.com/tus/tusd) v2.9.2, with the flags that do best here and clients that count on nothing beyond tus 1.0.0:
 after whatever was no success they ask by HEAD and go on from where it says, also where that is behind what was acknowledged before, which
-tus 1.0.0 does not forbid in so many words. They try for four minutes with one file, on fileloft for fifteen. They look at content by GET:
+tus 1.0.0 does not forbid in so many words. They give up where nothing gets on for four minutes, there as here. They look at content by GET:
 corrupt is also what HEAD says is complete and GET says is not, since tus knows no request that would complete it. Nobody looks for what
 is left. A process is struck as often as one of fileloft's.
 

@@ -34,9 +34,6 @@ var tusdFlags = []string{
 	"-network-timeout=10s", "-filelock-holder-poll-interval=200ms", "-filelock-acquirer-poll-interval=100ms", "-s3-part-size=8388608",
 }
 
-// tusdPatience is how long a client tries with one file. What was stuck in tusd stayed so: with fileloft's patience a run would take hours.
-const tusdPatience = 4 * time.Minute
-
 // onTusd is processes of tusd over a directory, or over a bucket behind a proxy.
 func onTusd(t testing.TB, name string, n int, s3 bool) *setup {
 	program, err := filepath.Abs(filepath.Join(root, "bin", "tusd"))
@@ -75,7 +72,6 @@ func TestTusd(t *testing.T) {
 	for _, p := range peers {
 		t.Run(p.name, func(t *testing.T) {
 			l := newLoad(t, onTusd(t, p.says, p.processes, p.s3))
-			l.patience = min(l.patience, tusdPatience)
 			// A process is struck as often as one of fileloft's three.
 			l.trouble.pause = l.trouble.pause * 3 / time.Duration(p.processes)
 			l.run(t)
