@@ -45,15 +45,12 @@ func Handed(lookup func(name string) (value string, ok bool)) ([]net.Listener, e
 }
 
 func handed(fd int) (net.Listener, error) {
-	syscall.CloseOnExec(fd)
-	f := os.NewFile(uintptr(fd), "handed over")
-	defer f.Close() // FileListener has made a copy
-	// net would take a connected socket for a listener until the first Accept.
+	// Any other descriptor would be found out by the first Accept only.
 	switch listens, err := syscall.GetsockoptInt(fd, syscall.SOL_SOCKET, syscall.SO_ACCEPTCONN); {
 	case err != nil:
 		return nil, os.NewSyscallError("getsockopt", err)
 	case listens == 0:
 		return nil, fmt.Errorf("the socket does not listen")
 	}
-	return net.FileListener(f)
+	return newShared(fd)
 }

@@ -165,3 +165,57 @@ func BenchmarkUnchangedCertificate(b *testing.B) {
 		}
 	}
 }
+
+// The next process has got the socket, and who handed it over has cleared O_NONBLOCK, for both.
+func TestCloseEndsAnAcceptThatBlocks(t *testing.T) {
+	t.Parallel()
+	theirs, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer theirs.Close()
+	f, err := theirs.(*net.TCPListener).File()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	fd, err := syscall.Dup(int(f.Fd()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ln, err := handed(fd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.SetNonblock(int(f.Fd()), false); err != nil {
+		t.Fatal(err)
+	}
+	accepted := make(chan error)
+	go func() {
+		for range 2 {
+			conn, err := ln.Accept()
+			if err == nil {
+				_ = conn.Close()
+			}
+			accepted <- err
+		}
+	}()
+	conn, err := net.Dial("tcp", ln.Addr().String()) // wakes the first Accept, so that the second one goes on to the kernel
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if err := <-accepted; err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(100 * time.Millisecond)
+	closed := make(chan error)
+	go func() { closed <- ln.Close() }()
+	for _, c := range []chan error{accepted, closed} {
+		select {
+		case <-c:
+		case <-time.After(10 * time.Second):
+			t.Fatal("Close waits for the next client")
+		}
+	}
+}
