@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -20,9 +21,10 @@ const (
 	partRoom = 256
 )
 
-// Serve answers requests on all of lns until ctx ends, then stops within the shutdown timeout: it takes no new ones, lets
-// those at work go on for three quarters of that time, then makes them commit the bytes they have and answer.
-// Whatever is left after that is cut off. It also runs the sweeper, once at the start and then at every interval.
+// Serve answers requests on all of lns until ctx ends, then stops within the shutdown timeout: it takes no new connections, waits up to
+// five seconds for the first requests on those it has, lets requests at work go on for three quarters of the timeout, then makes
+// them commit the bytes they have and answer. Whatever is left after that is cut off.
+// It also runs the sweeper, once at the start and then at every interval.
 // It closes lns. The error is nil after an orderly end.
 func (a *App) Serve(ctx context.Context, lns ...net.Listener) error { return a.serve(ctx, a, lns...) }
 
@@ -32,7 +34,9 @@ func (a *App) ServeThrough(ctx context.Context, ln net.Listener, h http.Handler)
 }
 
 func (a *App) serve(ctx context.Context, h http.Handler, lns ...net.Listener) error {
-	srv := a.server(h)
+	srv := a.server()
+	var fresh newcomers
+	fresh.admit(srv, h, a.stopping.Load)
 	ctx, cancel := context.WithCancel(ctx)
 	var sweeper sync.WaitGroup
 	defer sweeper.Wait()
@@ -44,26 +48,48 @@ func (a *App) serve(ctx context.Context, h http.Handler, lns ...net.Listener) er
 		a.sweepUntil(ctx)
 	})
 
-	failed := make(chan error, len(lns))
-	for _, ln := range lns {
-		go func() { failed <- srv.Serve(ln) }()
+	lns = slices.Clone(lns)
+	ended := make(chan error, len(lns))
+	for i, ln := range lns {
+		lns[i] = &closedOnce{Listener: ln}
+		go func() { ended <- srv.Serve(lns[i]) }()
 	}
 	select {
-	case err := <-failed:
+	case err := <-ended:
 		_ = srv.Close() // the other listeners, and what was at work: a server that is half there is none
 		return fmt.Errorf("app: serve: %w", err)
 	case <-ctx.Done():
-		return a.shutdown(srv)
+		return a.shutdown(srv, func(ctx context.Context) {
+			for _, ln := range lns {
+				_ = ln.Close() // of what could be wrong with it, nothing matters any more
+			}
+			for range lns {
+				<-ended
+			}
+			fresh.wait(ctx)
+		})
 	}
 }
 
-func (a *App) server(h http.Handler) *http.Server {
+// closedOnce is a listener that may be closed again: by who stops it, and by the http.Server. By then, the file of a Unix socket may be
+// another server's.
+type closedOnce struct {
+	net.Listener
+	once sync.Once
+	err  error
+}
+
+func (c *closedOnce) Close() error {
+	c.once.Do(func() { c.err = c.Listener.Close() })
+	return c.err
+}
+
+func (a *App) server() *http.Server {
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
 	protocols.SetHTTP2(true) // for listeners that come with TLS
 	protocols.SetUnencryptedHTTP2(a.cfg.EnableH2C)
 	return &http.Server{
-		Handler:           h,
 		Protocols:         protocols,
 		ReadHeaderTimeout: a.cfg.HeaderTimeout,
 		IdleTimeout:       a.cfg.KeepAliveTimeout,
@@ -83,7 +109,8 @@ func (a *App) headerBytes() int {
 	return n
 }
 
-func (a *App) shutdown(srv *http.Server) error {
+// shutdown stops srv in the steps that Serve names. After hearOut, no connection comes that was not there before.
+func (a *App) shutdown(srv *http.Server, hearOut func(context.Context)) error {
 	a.stopping.Store(true)
 	commit := max(a.cfg.ShutdownTimeout/4, time.Second)
 	grace := max(a.cfg.ShutdownTimeout-commit, 0)
@@ -91,6 +118,7 @@ func (a *App) shutdown(srv *http.Server) error {
 
 	ctx, cancel := context.WithTimeout(context.Background(), grace)
 	defer cancel()
+	hearOut(ctx)
 	err := srv.Shutdown(ctx)
 	if err == nil {
 		a.log.Info("stopped")

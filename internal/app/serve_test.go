@@ -117,7 +117,7 @@ func TestHeadersHaveRoomForTheLargestMetadata(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := (&App{cfg: c, log: slog.Default()}).server(nil).MaxHeaderBytes; int64(got) < c.MaxMetadata+8<<10 {
+		if got := (&App{cfg: c, log: slog.Default()}).server().MaxHeaderBytes; int64(got) < c.MaxMetadata+8<<10 {
 			t.Errorf("%s: %d bytes of headers", size, got)
 		}
 	}
@@ -130,7 +130,7 @@ func TestHeadersHaveRoomForTheLongestListOfParts(t *testing.T) {
 		t.Fatal(err)
 	}
 	list := strings.Repeat(" https://uploads.some-company.example.com/api/v1/files/"+strings.Repeat("x", 128), 1000)
-	if got := (&App{cfg: c, log: slog.Default()}).server(nil).MaxHeaderBytes; got < len(list) {
+	if got := (&App{cfg: c, log: slog.Default()}).server().MaxHeaderBytes; got < len(list) {
 		t.Errorf("%d bytes of headers for %d of Upload-Concat", got, len(list))
 	}
 }
