@@ -181,22 +181,23 @@ func TestSlowBodies(t *testing.T) {
 	for _, w := range writers[:end] {
 		s.holds(w.at, data)
 	}
-	least := int64(1 << 62)
+	told := 0
 	for _, w := range writers[end:] {
-		if got := s.offset(w.at); got < w.acked || got > int64(w.sent) {
+		var got int64 // the connection has broken off, and what has come by it is committed, one after the other
+		within(t, "a slow client's bytes are committed", func() bool { got = s.offset(w.at); return got != 0 })
+		if got < w.acked || got > int64(w.sent) {
 			t.Fatalf("offset %d, HEAD has told %d, sent were %d", got, w.acked, w.sent)
 		}
-		least = min(least, w.acked)
-	}
-	if least == 0 {
-		t.Error("a slow client's bytes are never committed")
+		if w.acked > 0 {
+			told++
+		}
 	}
 	for _, w := range writers[end : end+20] {
 		s.resume(w.at, data)
 	}
 	s.lives()
-	t.Logf("%d clients at 1 byte/s, %d bytes each: the longest of the others' uploads of 4 MiB took %v; memory %d MiB before, %d during, %d at most; at least %d bytes told",
-		crowd, writers[end].sent, longest, before, during, s.peak(), least)
+	t.Logf("%d clients at 1 byte/s, %d bytes each: the longest of the others' uploads of 4 MiB took %v; memory %d MiB before, %d during, %d at most; HEAD told %d of %d of some bytes while they came",
+		crowd, writers[end].sent, longest, before, during, s.peak(), told, crowd-end)
 	if s.peak() > before+slowRoom {
 		t.Errorf("memory went up from %d to %d MiB", before, s.peak())
 	}
