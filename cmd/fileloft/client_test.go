@@ -20,7 +20,12 @@ import (
 	"strconv"
 	"testing"
 	"time"
+
+	"github.com/fileloft/fileloft/internal/servers"
 )
+
+// ownClient asks whatever needs no client of a special kind.
+var ownClient = servers.NewClient(0)
 
 // clientWith returns a client of one version of HTTP. Without TLS, version 2 is spoken with prior knowledge.
 func clientWith(t *testing.T, major int, conf *tls.Config) *http.Client {

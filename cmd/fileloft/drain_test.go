@@ -82,7 +82,7 @@ var doors = []door{
 func (d door) serve(t *testing.T, cmd *exec.Cmd, conf *tls.Config) *server {
 	t.Helper()
 	s := serve(t, cmd)
-	if s.client == http.DefaultClient {
+	if s.client == ownClient {
 		s.client = clientWith(t, d.major, conf)
 	}
 	resp, err := s.client.Get(s.url + "/healthz")

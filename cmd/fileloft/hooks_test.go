@@ -128,7 +128,7 @@ func TestAnEventOutlivesAKill(t *testing.T) {
 				for i := 0; i < len(header); i += 2 {
 					req.Header.Set(header[i], header[i+1])
 				}
-				if resp, err := http.DefaultClient.Do(req); err == nil {
+				if resp, err := ownClient.Do(req); err == nil {
 					_ = resp.Body.Close()
 					t.Errorf("answered %s before the kill", resp.Status)
 				}

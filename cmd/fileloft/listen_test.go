@@ -129,7 +129,7 @@ func TestAllSocketsThatAreHandedOverAreServed(t *testing.T) {
 	}
 	for _, ln := range lns {
 		addr := ln.(net.Listener).Addr()
-		client, url := http.DefaultClient, "http://"+addr.String()
+		client, url := ownClient, "http://"+addr.String()
 		if addr.Network() == "unix" {
 			client, url = unixClient(t, path), "http://localhost"
 		}

@@ -134,7 +134,7 @@ func serve(t *testing.T, cmd *exec.Cmd) *server {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	s := &server{t: t, cmd: cmd, client: http.DefaultClient, lines: make(chan map[string]any, 10000)}
+	s := &server{t: t, cmd: cmd, client: ownClient, lines: make(chan map[string]any, 10000)}
 	go func() {
 		defer close(s.lines)
 		for in := bufio.NewScanner(stderr); in.Scan(); {

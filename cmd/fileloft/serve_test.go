@@ -19,7 +19,7 @@ import (
 // request sends one tus request and returns the answer, its body read.
 func request(t *testing.T, method, url string, body []byte, header ...string) *http.Response {
 	t.Helper()
-	return requestBy(t, http.DefaultClient, method, url, body, header...)
+	return requestBy(t, ownClient, method, url, body, header...)
 }
 
 func requestBy(t *testing.T, client *http.Client, method, url string, body []byte, header ...string) *http.Response {

@@ -170,7 +170,7 @@ func TestPlainHTTPAtATLSPortIsTold(t *testing.T) {
 	dir := t.TempDir()
 	certificate(t, dir, "plain")
 	s := serve(t, command(t, tlsEnv(dir, "FILELOFT_DATA_DIR=d", "FILELOFT_ENABLE_H2C=true")))
-	resp, err := http.Get(strings.Replace(s.url, "https", "http", 1) + "/healthz")
+	resp, err := ownClient.Get(strings.Replace(s.url, "https", "http", 1) + "/healthz")
 	if err != nil {
 		t.Fatal(err)
 	}

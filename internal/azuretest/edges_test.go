@@ -31,7 +31,7 @@ func ask(t *testing.T, method, url string, body io.Reader, headers ...string) (*
 	for i := 0; i < len(headers); i += 2 {
 		r.Header.Set(headers[i], headers[i+1])
 	}
-	resp, err := (&http.Client{Timeout: time.Minute}).Do(r)
+	resp, err := ownClient.Do(r)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -222,7 +222,7 @@ func TestFrozen(t *testing.T) {
 		for k, v := range map[string]string{"Tus-Resumable": "1.0.0", "Upload-Offset": "0", "Content-Type": offset} {
 			r.Header.Set(k, v)
 		}
-		resp, err := http.DefaultClient.Do(r)
+		resp, err := ownClient.Do(r)
 		if err != nil {
 			answered <- 0
 			return

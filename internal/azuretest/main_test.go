@@ -15,6 +15,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/data/aztables"
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/container"
@@ -29,6 +30,9 @@ var (
 	root = filepath.Join("..", "..")
 	tmp  string // of the whole run: the package, the clients, the sources
 )
+
+// ownClient asks whatever needs no client of a special kind.
+var ownClient = servers.NewClient(time.Minute)
 
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 

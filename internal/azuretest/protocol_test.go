@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -15,6 +14,7 @@ import (
 
 	"github.com/fileloft/fileloft/internal/azurehost"
 	"github.com/fileloft/fileloft/internal/prototest"
+	"github.com/fileloft/fileloft/internal/servers"
 	"github.com/fileloft/fileloft/tus"
 )
 
@@ -40,7 +40,7 @@ func (d *deployment) server(t testing.TB) *prototest.Server {
 	a, url := d.app(t, azurehost.Options{})
 	return &prototest.Server{
 		URL:       url,
-		Client:    &http.Client{Timeout: time.Minute},
+		Client:    servers.NewClient(time.Minute),
 		Caps:      prototest.Caps{Streaming: true, Raw: true, MaxBody: 64 << 20, Requests: 1000, OwnMethods: true, Tidies: true, NoHalfClose: true, PlainRanges: true},
 		Object:    d.object,
 		Leftovers: d.leftovers,

@@ -3,7 +3,6 @@ package gcftest
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -31,6 +30,9 @@ var (
 	root = filepath.Join("..", "..")
 	tmp  string // of the whole run: the binary
 )
+
+// ownClient asks whatever needs no client of a special kind.
+var ownClient = servers.NewClient(0)
 
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 
@@ -174,7 +176,7 @@ func (f *function) start() {
 	}
 	f.cmd, f.ended = cmd, ended
 	for late := time.After(patience); ; {
-		resp, err := http.Get(f.URL + "/healthz")
+		resp, err := ownClient.Get(f.URL + "/healthz")
 		if err == nil {
 			_ = resp.Body.Close()
 			return

@@ -105,7 +105,7 @@ func sweep(ctx context.Context, url string) (r tus.SweepReport, err error) {
 	if err != nil {
 		return r, err
 	}
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := ownClient.Do(req)
 	if err != nil {
 		return r, err
 	}

@@ -20,7 +20,7 @@ func BenchmarkStart(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		resp, err := http.DefaultClient.Do(req)
+		resp, err := ownClient.Do(req)
 		if err != nil || resp.StatusCode != http.StatusNoContent {
 			b.Fatal(resp, err)
 		}

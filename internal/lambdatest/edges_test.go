@@ -26,7 +26,7 @@ func ask(t *testing.T, method, url, body string, headers ...string) *http.Respon
 	for i := 0; i < len(headers); i += 2 {
 		req.Header.Set(headers[i], headers[i+1])
 	}
-	resp, err := http.DefaultTransport.RoundTrip(req)
+	resp, err := ownClient.Transport.RoundTrip(req)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -27,6 +27,9 @@ var (
 	tmp  string // of the whole run: the binary, the clients, the sources, what the S3 server stores
 )
 
+// ownClient asks whatever needs no client of a special kind.
+var ownClient = servers.NewClient(0)
+
 func TestMain(m *testing.M) {
 	os.Exit(run(m))
 }

@@ -18,6 +18,7 @@ import (
 
 	"github.com/fileloft/fileloft/internal/lambdagate"
 	"github.com/fileloft/fileloft/internal/prototest"
+	"github.com/fileloft/fileloft/internal/servers"
 	"github.com/fileloft/fileloft/tus"
 )
 
@@ -52,7 +53,7 @@ func (d *deployment) server(t testing.TB, w way) *prototest.Server {
 	f := d.function(t, lambdagate.Options{})
 	return &prototest.Server{
 		URL:       w.open(f, t),
-		Client:    &http.Client{Timeout: time.Minute},
+		Client:    servers.NewClient(time.Minute),
 		Caps:      prototest.Caps{MaxBody: w.body, Requests: w.requests, OneValue: w.oneValue},
 		Object:    d.object,
 		Leftovers: d.leftovers,

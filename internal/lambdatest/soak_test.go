@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/fileloft/fileloft/internal/lambdagate"
+	"github.com/fileloft/fileloft/internal/servers"
 )
 
 // TestSoak lets several clients send the same uploads at once, each as if it were alone, through two functions over the same stores whose
@@ -117,7 +118,7 @@ func (d *deployment) soak(doors []string, seed uint64) error {
 	return nil
 }
 
-var soakClient = &http.Client{Timeout: 40 * time.Second}
+var soakClient = servers.NewClient(40 * time.Second)
 
 // ask sends a request to one of the doors. An error may also be an answer that says to try again.
 func (u *soaked) ask(r *rand.Rand, method string, off int64, body []byte, headers ...string) (int, http.Header, error) {

@@ -134,7 +134,7 @@ func (f *hosted) answers(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		resp, err := http.DefaultClient.Do(req)
+		resp, err := ownClient.Do(req)
 		switch {
 		case err != nil:
 			return err

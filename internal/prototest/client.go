@@ -16,6 +16,10 @@ import (
 
 const octets = "application/offset+octet-stream"
 
+// ownClient is for servers without a client. http.DefaultClient is not: httptest.Server.Close, in a test beside this one, takes idle
+// connections from it, and a request that has just been given such a connection fails.
+var ownClient = &http.Client{Transport: http.DefaultTransport.(*http.Transport).Clone()}
+
 // errorForm is what every error's body looks like: a stable code in kebab-case, and one sentence.
 var errorForm = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*: [^\n]+\n$`)
 
@@ -85,7 +89,7 @@ func newRequest(method, url string, body any, headers ...string) (*http.Request,
 func (s *Server) roundTrip(req *http.Request) (*answer, error) {
 	client := s.Client
 	if client == nil {
-		client = http.DefaultClient
+		client = ownClient
 	}
 	resp, err := client.Do(req)
 	if err != nil {
