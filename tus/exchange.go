@@ -3,6 +3,7 @@ package tus
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"strings"
 	"sync/atomic"
@@ -173,11 +174,27 @@ func (x *exchange) answer(status int, body string) {
 	x.began = true
 	if x.cut.Load() && x.r.ProtoMajor == 1 {
 		x.w.Header().Set("Connection", "close") // its deadline is over, and it may still hold bytes of the body
+		closeInStages(x.w)
 	}
 	x.w.WriteHeader(status)
 	if body != "" && x.method != http.MethodHead {
 		_, _ = x.w.Write([]byte(body)) // a client that has gone needs no answer
 	}
+}
+
+// closeInStages makes net/http close the connection as RFC 9112, section 9.6, asks of a server that does not read a body to its end:
+// its own side first, the whole only half a second later. Closed at once, with bytes of the body unread, the connection is reset, and
+// a client that is still sending loses the answer to that. net/http does so by itself only where it knows how much it left unread;
+// here it fails to read, the deadline being over. It can be told by way of MaxBytesReader.
+func closeInStages(w http.ResponseWriter) {
+	for {
+		u, ok := w.(interface{ Unwrap() http.ResponseWriter })
+		if !ok {
+			break
+		}
+		w = u.Unwrap()
+	}
+	_, _ = http.MaxBytesReader(w, io.NopCloser(strings.NewReader("x")), 0).Read(make([]byte, 1))
 }
 
 // readDeadline returns a function that bounds reads of the request's body, or nil where the server cannot do that.

@@ -165,9 +165,11 @@ func testC14(t *testing.T, x *suite) {
 			s.patch(t, url, at, long).want(t, 413)
 			s.at(t, url, at)
 			a, err := s.try("PATCH", url, strings.NewReader(string(long)), patchHeaders(at, nil)...)
-			if err == nil { // the server may also close the connection on a client that goes on sending
+			if err == nil {
 				a.check(t, "PATCH")
 				a.want(t, 413)
+			} else if s.Caps.Raw { // a gateway may close the connection on a client that goes on sending
+				t.Error(err)
 			}
 			s.at(t, url, at)
 		}

@@ -176,6 +176,46 @@ func TestStorageBreaks(t *testing.T) {
 	}
 }
 
+// TestAnswerToABodyThatIsNotReadToItsEnd has a client that is still sending when it is answered: it gets the answer, and an orderly end
+// of the connection, where a reset would make the next byte that it sends fail, and most clients report that instead of the answer.
+func TestAnswerToABodyThatIsNotReadToItsEnd(t *testing.T) {
+	const size, stored = 200_000, 33_333
+	want := data(size)
+	for name, send := range map[string]func(t *testing.T, c *conn, url string){
+		"Content-Length": func(t *testing.T, c *conn, url string) {
+			c.beginPatch(t, url, 0, size+1)
+			c.send(t, string(want))
+		},
+		"chunked": func(t *testing.T, c *conn, url string) {
+			c.beginPatch(t, url, 0, -1)
+			c.send(t, fmt.Sprintf("%x\r\n%s\r\n", size, want))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, f := serveFaulty(t, nil, tus.Options{})
+			url := s.create(t, size+1)
+			failed, sent := make(chan struct{}), make(chan struct{})
+			f.append = func(ctx context.Context, l tus.Lease, r io.Reader) (tus.Receipt, error) {
+				rc, err := f.Storage.Append(ctx, l, io.LimitReader(r, stored))
+				close(failed)
+				<-sent // so that the server has bytes before it which nobody will read
+				return rc, errors.Join(err, tus.ErrUnavailable)
+			}
+			c := s.dial(t)
+			send(t, c, url)
+			<-failed
+			close(sent)
+			c.answer(t, "PATCH").want(t, 503).header(t, "Connection", "close")
+			if _, err := c.br.ReadByte(); !errors.Is(err, io.EOF) {
+				t.Errorf("behind the answer: %v, want the connection's end", err)
+			}
+			c.send(t, "x") // and a client that does not read yet may go on sending
+			f.append = nil
+			s.at(t, url, stored)
+		})
+	}
+}
+
 // TestStorageStandsStill has a storage that does not come back: the request does, and the upload goes on later.
 func TestStorageStandsStill(t *testing.T) {
 	s, f := serveFaulty(t, nil, tus.Options{StoreTimeout: 300 * time.Millisecond, LeaseTTL: time.Second})

@@ -88,6 +88,9 @@ func (c *conn) read(method string) (*answer, error) {
 		return nil, err
 	}
 	defer resp.Body.Close()
+	if resp.Close {
+		resp.Header.Set("Connection", "close") // which http.ReadResponse has taken out
+	}
 	b, err := io.ReadAll(resp.Body)
 	return &answer{what: c.what, Status: resp.StatusCode, Header: resp.Header, Body: b}, err
 }
