@@ -18,7 +18,7 @@ func (h *Handler) append(ctx context.Context, id ID, offset, length int64, b *bo
 	defer leave()
 	lease, err := h.acquire(turn.wanted, id, offset, h.slotsFor(b), false)
 	if err != nil {
-		return h.notAcquired(err)
+		return h.notAcquired(turn.wanted, err)
 	}
 	u, err := h.admit(lease.Upload, length, b)
 	if err == nil && u.Phase != Doomed && (b.size == 0 || u.Phase != Open) {
@@ -60,8 +60,9 @@ func (h *Handler) slots(n int64) uint32 {
 	return h.storage.Slots(n)
 }
 
-// notAcquired explains why there is no lease to append under.
-func (h *Handler) notAcquired(err error) (Upload, error) {
+// notAcquired explains why there is no lease to append under. Where the upload only wants finishing, it is finished before its offset
+// is told: that is its length, and a client that learns it takes the upload for complete.
+func (h *Handler) notAcquired(ctx context.Context, err error) (Upload, error) {
 	e, ok := errors.AsType[*OffsetError](err)
 	if !ok {
 		return Upload{}, h.interrupted(err)
@@ -74,8 +75,12 @@ func (h *Handler) notAcquired(err error) (Upload, error) {
 		return Upload{}, faultExpired
 	case u.Concat.Role == Final:
 		return Upload{}, faultFinal
+	case u.Phase == Sealed:
+		if u, err = h.rollForward(ctx, u); err != nil {
+			return Upload{}, h.interrupted(err)
+		}
 	}
-	return u, err
+	return u, offsetFault(u.Offset)
 }
 
 // interrupted turns the reasons why a request was ended from within into answers.

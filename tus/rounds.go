@@ -95,7 +95,7 @@ func (a *appending) resume(ctx context.Context, u Upload) (Upload, bool, error) 
 	}
 	l, err := a.h.acquire(a.turn.wanted, u.ID, u.Offset, a.h.slots(Unknown), false)
 	if err != nil {
-		u, err = a.h.notAcquired(err)
+		u, err = a.h.notAcquired(a.turn.wanted, err)
 		return u, false, err
 	}
 	switch l.Upload.Phase {
@@ -246,7 +246,7 @@ func (h *Handler) condemned(ctx context.Context, l Lease, why error) (Upload, er
 	return l.Upload, err
 }
 
-// superseded tells a writer that was overtaken where the upload now is.
+// superseded tells a writer that was overtaken where the upload now is, but not its end while another puts the object in place.
 func (h *Handler) superseded(ctx context.Context, id ID) (Upload, error) {
 	u, err := h.load(ctx, id)
 	if err != nil {
@@ -255,5 +255,8 @@ func (h *Handler) superseded(ctx context.Context, id ID) (Upload, error) {
 	if u.gone() {
 		return Upload{}, faultNotFound
 	}
-	return u, &OffsetError{Upload: u}
+	if u.Phase == Sealed {
+		return u, faultLocked
+	}
+	return u, offsetFault(u.Offset)
 }

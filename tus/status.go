@@ -118,9 +118,6 @@ func asFault(err error) *fault {
 	if r, ok := errors.AsType[*Rejection](err); ok {
 		return &fault{code: codeRejected, text: r.Body, offset: Unknown, reject: r}
 	}
-	if e, ok := errors.AsType[*OffsetError](err); ok {
-		return offsetFault(e.Upload.Offset)
-	}
 	switch {
 	case errors.As(err, new(*LeasedError)):
 		return faultLocked

@@ -83,7 +83,7 @@ func (t tus1) create(x *exchange) error {
 	}
 	hd := x.w.Header()
 	hd.Set("Location", x.location(u.ID))
-	if c.body != nil {
+	if c.body != nil && u.Phase != Sealed { // its end is not told before the object is in place; HEAD sees to that
 		hd.Set("Upload-Offset", strconv.FormatInt(u.Offset, 10))
 	}
 	expires(hd, &u)
@@ -191,7 +191,7 @@ func (t tus1) append(x *exchange, id ID) error {
 		return err
 	}
 	u, err := x.h.append(x.r.Context(), id, offset, length, b)
-	if f, ok := errors.AsType[*fault](err); ok && f.code == codeOutOfTime && u.Offset > offset {
+	if f, ok := errors.AsType[*fault](err); ok && f.code == codeOutOfTime && u.Offset > offset && u.Phase == Open {
 		err = nil // not all, but some: the offset says how far, and the client goes on from there at once
 	}
 	if err != nil {

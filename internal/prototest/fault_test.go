@@ -87,7 +87,7 @@ func TestNoSpace(t *testing.T) {
 
 // TestStoreSaysNotFound has a storage that answers "not found" at the end: that is not "finished".
 func TestStoreSaysNotFound(t *testing.T) {
-	for _, fault := range []error{tus.ErrNotFound, tus.ErrUnavailable, errors.New("secret-detail of a store"), context.DeadlineExceeded} {
+	for n, fault := range []error{tus.ErrNotFound, tus.ErrUnavailable, errors.New("secret-detail of a store"), context.DeadlineExceeded} {
 		var rec recorder
 		s, f := serveFaulty(t, &rec, tus.Options{})
 		want := data(1000)
@@ -98,14 +98,39 @@ func TestStoreSaysNotFound(t *testing.T) {
 		if a := s.patch(t, url, 0, want); a.Status < 400 {
 			t.Errorf("%v at the end: PATCH answered %d", fault, a.Status)
 		}
-		if a := s.do(t, "HEAD", url, nil); a.Status == 200 && a.offset(t) == 1000 {
-			t.Errorf("%v at the end: HEAD says that the upload is finished", fault)
+		for _, a := range []*answer{
+			s.do(t, "HEAD", url, nil), s.patch(t, url, 0, want), s.patch(t, url, 500, nil), s.patch(t, url, 1000, nil),
+		} {
+			if a.Status < 400 || a.Header.Get("Upload-Offset") != "" {
+				t.Errorf("%v at the end: %s says %d and that the offset is %q", fault, a.what, a.Status, a.Header.Get("Upload-Offset"))
+			}
 		}
 		rec.none(t, id(url), tus.Finished)
 		f.complete = nil
+		if n == 0 { // it is the PATCH that finishes it: its answer tells where the upload stands
+			s.patch(t, url, 500, "x").want(t, 409).header(t, "Upload-Offset", "1000")
+			rec.once(t, id(url), tus.Finished)
+		}
 		s.holds(t, url, want) // nothing is lost
 		rec.once(t, id(url), tus.Finished)
 	}
+}
+
+// TestCreationThatIsNotFinished has a storage that fails at the end of an upload whose bytes came with its creation: the upload exists, and
+// nothing says that it is complete.
+func TestCreationThatIsNotFinished(t *testing.T) {
+	var rec recorder
+	s, f := serveFaulty(t, &rec, tus.Options{})
+	want := data(1000)
+	f.complete = func(context.Context, tus.Lease) (tus.Stored, error) { return tus.Stored{}, tus.ErrUnavailable }
+	a := s.post(t, want, "Upload-Length", "1000", "Content-Type", octets).want(t, 201).header(t, "Upload-Offset", "")
+	url := s.location(t, a)
+	s.do(t, "HEAD", url, nil).want(t, 503).header(t, "Upload-Offset", "")
+	rec.none(t, id(url), tus.Finished)
+	f.complete = nil
+	s.at(t, url, 1000)
+	s.holds(t, url, want)
+	rec.once(t, id(url), tus.Finished)
 }
 
 // TestCompletionAnswerLost has a storage that does the work and then fails to say so.

@@ -165,6 +165,9 @@ func (c *client) learn(id tus.ID, before int64, r *reply) int64 {
 		s.failLocked("upload %s: %d says offset %d, and %d was acknowledged before the request", id, r.status, off, before)
 	}
 	f.acked[id] = max(f.acked[id], off)
+	if off == int64(len(f.data)) && !f.deferred { // a client whose length was not declared yet has no reason to take that for the end
+		c.checkComplete(id)
+	}
 	return off
 }
 
@@ -175,18 +178,23 @@ func (c *client) told(id tus.ID) int64 {
 	return c.f.acked[id]
 }
 
-// complete checks an upload that an answer calls complete.
+// complete checks an upload that an answer calls complete, and ends the client.
 func (c *client) complete(id tus.ID) {
 	c.w.s.mu.Lock()
-	if r, ok := c.w.table.records[id]; !c.w.mayVanish(c.f) {
-		if !ok || r.Upload.Phase != tus.Done {
-			c.w.s.failLocked("upload %s was called complete; it is %s", id, r.Upload.Phase)
-		} else {
-			c.w.checkObject(&r.Upload)
-		}
-	}
+	c.checkComplete(id)
 	c.w.s.mu.Unlock()
 	c.end()
+}
+
+func (c *client) checkComplete(id tus.ID) {
+	r, ok := c.w.table.records[id]
+	switch {
+	case c.w.mayVanish(c.f):
+	case !ok || r.Upload.Phase != tus.Done:
+		c.w.s.failLocked("upload %s was called complete; it is %s", id, r.Upload.Phase)
+	default:
+		c.w.checkObject(&r.Upload)
+	}
 }
 
 // gone checks an upload that an answer calls gone.

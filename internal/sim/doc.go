@@ -21,7 +21,7 @@
 // What must hold:
 //
 //   - in every record that is written: offset, phase and epoch never go back; the digest is that of the bytes that the client sent;
-//   - when a record becomes Done, an event says finished, or an answer says complete: the object is there, byte for byte;
+//   - when a record becomes Done, an event says finished, or an answer tells the whole length as the offset: the object is there, byte for byte;
 //   - no answer, to whatever client, tells an offset below one that was acknowledged before its request was sent;
 //   - an upload vanishes only where somebody has a right to it: a DELETE, a hook, the clean-up of parts, its time;
 //   - every upload that a client keeps retrying ends within 30 minutes after the last fault;

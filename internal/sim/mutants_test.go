@@ -64,6 +64,18 @@ var mutants = map[string]mutant{
 		"HEAD puts a sealed upload's object in place before it calls the upload complete", "tus/engine.go",
 		"	case u.Phase == Sealed:\n		return h.rollForward", "	case u.Phase == Sealed && mutant != \"sealed\":\n		return h.rollForward",
 	},
+	"conflict": {
+		"PATCH at another offset puts a sealed upload's object in place before it tells the offset", "tus/append.go",
+		"	case u.Phase == Sealed:\n		if u, err = h.rollForward", "	case u.Phase == Sealed && mutant != \"conflict\":\n		if u, err = h.rollForward",
+	},
+	"overtaken": {
+		"a writer that was overtaken is not told the end before the object is in place", "tus/rounds.go",
+		"	if u.Phase == Sealed {\n		return u, faultLocked", "	if u.Phase == Sealed && mutant != \"overtaken\" {\n		return u, faultLocked",
+	},
+	"created": {
+		"a creation does not tell the end before the object is in place", "tus/tus1.go",
+		"c.body != nil && u.Phase != Sealed {", "c.body != nil && (u.Phase != Sealed || mutant == \"created\") {",
+	},
 	"event": {
 		"an event that was not delivered stays owed", "tus/deliver.go",
 		"			return owed\n		}\n		owed &^= kind", "			if mutant != \"event\" {\n				return owed\n			}\n		}\n		owed &^= kind",
