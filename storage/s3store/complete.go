@@ -70,12 +70,15 @@ func (s *Store) published(ctx context.Context, u *tus.Upload, key string) (bool,
 	return true, nil
 }
 
-// settle explains an error of the request that was to publish: the object may be in place all the same. A session that is gone
-// is one that somebody completes, perhaps this moment: where the object is not seen soon, the next try will see it. It is
-// not called corrupt, because the engine would remove the upload, and with it what is being published.
+// errUnseen is a completion that the store affirmed.
+var errUnseen = fmt.Errorf("%w: complete session: the store says that it is, and shows no object", tus.ErrUnavailable)
+
+// settle explains what came of the request that was to publish: the object may be in place in spite of an error. A session that is
+// gone, or was completed before, is one that somebody completes, perhaps this moment: where the object is not seen soon, the next try
+// will see it. It is not called corrupt, because the engine would remove the upload, and with it what is being published.
 func (s *Store) settle(ctx context.Context, u *tus.Upload, key string, why error) error {
 	own, err := s.published(ctx, u, key)
-	if isNoUpload(why) || errors.Is(why, errPart) {
+	if isNoUpload(why) || errors.Is(why, errPart) || errors.Is(why, errUnseen) {
 		for wait := s.look; wait < 4*s.look && !own && err == nil; wait *= 2 {
 			select {
 			case <-ctx.Done():
@@ -194,7 +197,8 @@ func (s *Store) completeSession(ctx context.Context, lease tus.Lease, key string
 	return s.join(ctx, u, key, c, parts)
 }
 
-// join completes a session, and compares the object's ETag with the one that the parts' MD5s make.
+// join completes a session, compares the object's ETag with the one that the parts' MD5s make, and looks at the object: a store may
+// say yes to a second call while the first is at work, which may yet fail. versitygw does, and S3 does not say what it does.
 func (s *Store) join(ctx context.Context, u *tus.Upload, key string, c *cursor, parts []types.CompletedPart) error {
 	out, err := s.s3.CompleteMultipartUpload(ctx, &s3.CompleteMultipartUploadInput{
 		Bucket: &s.bucket, Key: &key, UploadId: &c.Session, IfNoneMatch: s.ifNone(), MpuObjectSize: &u.Length,
@@ -207,17 +211,20 @@ func (s *Store) join(ctx context.Context, u *tus.Upload, key string, c *cursor, 
 	if etag == "" { // an answer that breaks off after its status
 		return s.settle(ctx, u, key, fmt.Errorf("%w: complete session: the answer names no object", tus.ErrUnavailable))
 	}
-	if c.NoETag || len(c.ETagSum) == 0 || s.kms() {
-		return nil
+	if !c.NoETag && len(c.ETagSum) > 0 && !s.kms() {
+		h, err := unpackMD5(c.ETagSum)
+		if err != nil {
+			return err
+		}
+		if want := hex.EncodeToString(h.Sum(nil)) + "-" + strconv.Itoa(len(parts)); bare(etag) != want {
+			return fmt.Errorf("%w: the object's ETag is %s instead of %s", tus.ErrCorrupt, bare(etag), want)
+		}
 	}
-	h, err := unpackMD5(c.ETagSum)
-	if err != nil {
-		return err
+	err = s.settle(ctx, u, key, errUnseen)
+	if s.opt.Unconditional && errors.Is(err, tus.ErrExists) {
+		return nil // another upload has replaced it already, as that option lets it
 	}
-	if want := hex.EncodeToString(h.Sum(nil)) + "-" + strconv.Itoa(len(parts)); bare(etag) != want {
-		return fmt.Errorf("%w: the object's ETag is %s instead of %s", tus.ErrCorrupt, bare(etag), want)
-	}
-	return nil
+	return err
 }
 
 func (s *Store) kms() bool { return len(s.opt.Encryption) > 3 && s.opt.Encryption[:3] == "aws" }

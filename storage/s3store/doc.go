@@ -26,7 +26,7 @@
 //
 //	Append     1 PUT for each part, 1 for a tail at the end; 1 GET for each tail that goes into a part; 2 PUT more for the upload's
 //	           first part (the session, its note). Never a List or a Head, however many parts there are.
-//	Complete   1 PUT and 1 for each 1,000 parts of the list; 1 PUT and a GET for each tail, where some are left.
+//	Complete   1 PUT and 1 for each 1,000 parts of the list, 1 GET; 1 PUT and a GET for each tail, where some are left.
 //	           Without a session: 1 PUT, 1 GET for each tail, 2 GET for the sign of removal
 //	Concat     3 PUT and 1 for each part; 1 GET for each source and 2 more; bytes that are merged are read twice
 //	Remove     1 PUT (the list), 1 GET; 1 PUT more for a sign
@@ -53,7 +53,8 @@
 //	Append, late, with tails that are gone   ErrCorrupt, from a lease that can commit nothing, not even that
 //	Complete, last part sent                 the next Complete sends the same bytes under the same number
 //	Complete, object published               the session is gone, or the key taken: the object's birth, id and size say success
-//	Complete, while another one is at it     it looks again for most of a second, then ErrUnavailable: never ErrCorrupt
+//	Complete, while another one is at it     it looks again for most of a second, then ErrUnavailable: never ErrCorrupt, and never
+//	                                         success before the object is seen, even where the store says yes
 //	Complete, tails not deleted              they lie there until Remove or Collect; nobody reads them
 //	Complete, late, after Remove             no session: nothing to complete. Without one: the sign stops it before the PutObject; one
 //	                                         that was overtaken just there sees the sign behind it and deletes what it put; killed even
@@ -67,7 +68,8 @@
 //
 // The tests run on versitygw. The whole suite and uploads of all kinds were also run by hand on MinIO (of February 2026), where:
 //
-//	a second Complete     404 NoSuchUpload, or 412 with the condition; versitygw repeats its 200. All are understood
+//	a second Complete     404 NoSuchUpload, or 412 with the condition; versitygw repeats its 200, and says so while the first is still at
+//	                      work. All are understood
 //	gaps, ETags           as on S3: parts 3, 7, 10 make an object, with the ETag of their MD5s
 //	If-None-Match         as on S3, on PutObject and on CompleteMultipartUpload
 //	x-amz-mp-object-size  not looked at; the sum of the listed parts is what Complete goes by
