@@ -51,6 +51,8 @@ func handle(w http.ResponseWriter, r *http.Request) {
 	switch q := r.URL.Query(); q.Get("do") {
 	case "sleep":
 		time.Sleep(time.Second)
+	case "hang":
+		time.Sleep(10 * time.Second)
 	case "exit":
 		_, _ = io.ReadFull(r.Body, make([]byte, 1))
 		os.Exit(9)
