@@ -10,6 +10,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -79,6 +80,17 @@ func (b *atEnd) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// atStart is a body that tells when it is read from. Its end may be read only after the answer.
+type atStart struct {
+	io.Reader
+	read *atomic.Bool
+}
+
+func (b *atStart) Read(p []byte) (int, error) {
+	b.read.Store(true)
+	return b.Reader.Read(p)
+}
+
 // A server that refuses without leave to send is heard before the body is sent.
 func TestAnExpectationIsTheServersToMeet(t *testing.T) {
 	for _, status := range []int{403, 200} {
@@ -89,8 +101,8 @@ func TestAnExpectationIsTheServersToMeet(t *testing.T) {
 			}
 			w.WriteHeader(status)
 		}), Options{Service: "s3"})
-		sent := false
-		req, _ := http.NewRequest(http.MethodPut, p.URL(), &atEnd{io.NopCloser(strings.NewReader("hello")), func() { sent = true }})
+		var sent atomic.Bool
+		req, _ := http.NewRequest(http.MethodPut, p.URL(), &atStart{strings.NewReader("hello"), &sent})
 		req.ContentLength = 5
 		req.Header.Set("Expect", "100-continue")
 		resp, err := newClient(t, false).Do(req)
@@ -98,8 +110,8 @@ func TestAnExpectationIsTheServersToMeet(t *testing.T) {
 			t.Fatalf("%v, %v", resp, err)
 		}
 		resp.Body.Close()
-		if want := map[int]string{200: "hello"}[status]; sent != (status == 200) || string(got) != want {
-			t.Errorf("%d: the body was sent: %v; %q arrived", status, sent, got)
+		if want := map[int]string{200: "hello"}[status]; sent.Load() != (status == 200) || string(got) != want {
+			t.Errorf("%d: the body was sent: %v; %q arrived", status, sent.Load(), got)
 		}
 	}
 }
