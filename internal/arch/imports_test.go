@@ -52,7 +52,7 @@ var allowed = map[string][]string{
 	"internal/prototest":      {"tus", "state/memstate", "storage/memstore", "github.com/google/go-cmp/"},
 	"internal/badinput":       {},                   // the server under what nobody should send: tests alone
 	"internal/bench":          {},                   // benchmarks alone
-	"internal/sim":            {},                   // the engine under simulated faults: tests alone
+	"internal/sim":            {"tus", "state"},     // the engine under simulated faults, for tests
 	"internal/proof":          {},                   // real replicas over real stores under every kind of trouble: tests alone
 	"internal/clients":        {"internal/servers"}, // real upload clients, for tests
 	"internal/deploy":         {},                   // reads the templates, for tests

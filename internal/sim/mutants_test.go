@@ -1,27 +1,9 @@
 package sim
 
-import (
-	"encoding/json"
-	"os"
-	"os/exec"
-	"path/filepath"
-	"regexp"
-	"slices"
-	"strconv"
-	"strings"
-	"testing"
-)
-
-// A mutant is the engine with one of its rules taken out.
-type mutant struct {
-	rule string // what is no longer so
-	file string
-	from string // a text that occurs once in the file
-	to   string // what takes its place; mutant is the name of the mutant that is switched on
-}
+import "testing"
 
 // mutants maps names to what they are. All go into one program, which is told by its environment which one it is.
-var mutants = map[string]mutant{
+var mutants = map[string]Mutant{
 	"fence": {
 		"a commit counts only under the newest epoch and after the write that it follows", "state/rules.go",
 		"	if r.Nonce != l.Nonce {\n		return Record{}, tus.Lease{}, tus.ErrSuperseded", "	if mutant != \"fence\" && mutant != \"nonce\" && r.Nonce != l.Nonce {\n		return Record{}, tus.Lease{}, tus.ErrSuperseded",
@@ -98,88 +80,4 @@ var mutants = map[string]mutant{
 	},
 }
 
-// switches is what each package of a mutant gets beside its own files.
-const switches = "\n\nimport \"os\"\n\n// mutant names the rule that is taken out.\nvar mutant = os.Getenv(\"FILELOFT_MUTANT\")\n"
-
-// buildMutants builds this package's tests with all mutants in it, none of them switched on.
-func buildMutants(t *testing.T) string {
-	root, err := filepath.Abs("../..")
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := t.TempDir()
-	texts := map[string]string{}
-	for name, m := range mutants {
-		if m.file == "" {
-			continue
-		}
-		if texts[m.file] == "" {
-			b, err := os.ReadFile(filepath.Join(root, m.file))
-			if err != nil {
-				t.Fatal(err)
-			}
-			texts[m.file] = string(b)
-		}
-		if n := strings.Count(texts[m.file], m.from); n != 1 {
-			t.Fatalf("mutant %s: its text occurs %d times in %s, want once:\n%s", name, n, m.file, m.from)
-		}
-		texts[m.file] = strings.Replace(texts[m.file], m.from, m.to, 1)
-	}
-	overlay := struct{ Replace map[string]string }{map[string]string{}}
-	put := func(path, text string) {
-		to := filepath.Join(dir, strings.ReplaceAll(path, "/", "_"))
-		if err := os.WriteFile(to, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		overlay.Replace[filepath.Join(root, path)] = to
-	}
-	for file, text := range texts {
-		put(file, text)
-		pkg := filepath.Dir(file)
-		put(filepath.Join(pkg, "mutant.go"), "package "+filepath.Base(pkg)+switches)
-	}
-	b, err := json.Marshal(overlay)
-	if err != nil {
-		t.Fatal(err)
-	}
-	list := filepath.Join(dir, "overlay.json")
-	if err := os.WriteFile(list, b, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	program := filepath.Join(dir, "mutants.test")
-	if out, err := exec.Command("go", "test", "-c", "-overlay", list, "-o", program, ".").CombinedOutput(); err != nil {
-		t.Fatalf("go test -c: %v\n%s", err, out)
-	}
-	return program
-}
-
-var seedLine = regexp.MustCompile(`seed (\d+): (.*)`)
-
-// TestEachRuleIsNeeded takes the rules out, one at a time, and wants the simulation to notice within as many schedules as it
-// plays without -short.
-func TestEachRuleIsNeeded(t *testing.T) {
-	if testing.Short() {
-		t.Skip("=== SKIPPED: it builds a program of its own; run it without -short ===")
-	}
-	program := buildMutants(t)
-	play := func(name string, n int) (string, error) {
-		cmd := exec.Command(program, "-test.run", "^TestSchedules$", "-sim.n", strconv.Itoa(n), "-sim.fails", "1")
-		cmd.Env = append(os.Environ(), "FILELOFT_MUTANT="+name)
-		out, err := cmd.CombinedOutput()
-		return string(out), err
-	}
-	if out, err := play("", shortSchedules); err != nil {
-		t.Fatalf("with all rules in force: %v\n%s", err, out)
-	}
-	names := slices.Sorted(mapKeys(mutants))
-	for _, name := range names {
-		t.Run(name, func(t *testing.T) {
-			out, err := play(name, ordinarySchedules)
-			found := seedLine.FindStringSubmatch(out)
-			if err == nil || found == nil {
-				t.Fatalf("nobody noticed that it is no longer so that %s: %v\n%s", mutants[name].rule, err, out)
-			}
-			t.Logf("seed %s: %s", found[1], found[2])
-		})
-	}
-}
+func TestEachRuleIsNeeded(t *testing.T) { EachRuleIsNeeded(t, inMemory, mutants) }

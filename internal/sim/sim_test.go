@@ -1,127 +1,8 @@
 package sim
 
-import (
-	"flag"
-	"fmt"
-	"iter"
-	"maps"
-	"runtime"
-	"slices"
-	"sync"
-	"sync/atomic"
-	"testing"
-	"testing/synctest"
-	"time"
-)
+import "testing"
 
-const (
-	shortSchedules    = 250
-	ordinarySchedules = 5000
-)
-
-var (
-	schedules = flag.Uint64("sim.n", 0, "how many schedules to run; 0: 250 with -short, else 5000")
-	first     = flag.Uint64("sim.seed", 1, "the seed of the first schedule")
-	fails     = flag.Int("sim.fails", 5, "after how many failed schedules to give up")
-	trace     = flag.Bool("sim.trace", false, "print what happens in the schedule")
-)
-
-// An outcome is what one schedule came to.
-type outcome struct {
-	failed  string
-	sum     uint64
-	count   map[done]int
-	text    string
-	virtual time.Duration
-}
-
-// run plays the schedule of one seed.
-func run(t *testing.T, seed uint64, verbose bool) (o outcome) {
-	synctest.Test(t, func(*testing.T) {
-		w := newWorld(seed, verbose)
-		about := w.String()
-		w.run()
-		o = outcome{failed: w.s.failed, sum: w.s.sum, count: w.s.count, virtual: time.Since(w.s.begin)}
-		if verbose {
-			o.text = about + "\n" + w.s.text.String()
-		}
-	})
-	return o
-}
-
-func TestSchedules(t *testing.T) {
-	n := *schedules
-	switch {
-	case n > 0:
-	case testing.Short():
-		n = shortSchedules
-	default:
-		n = ordinarySchedules
-	}
-	var next atomic.Uint64
-	var failures atomic.Int32
-	var mu sync.Mutex
-	total := map[done]int{}
-	begin := time.Now()
-	t.Run("workers", func(t *testing.T) {
-		for i := range runtime.GOMAXPROCS(0) {
-			t.Run(fmt.Sprint(i), func(t *testing.T) {
-				t.Parallel()
-				for {
-					k := next.Add(1) - 1
-					if k >= n || int(failures.Load()) >= *fails {
-						return
-					}
-					o := run(t, *first+k, *trace)
-					mu.Lock()
-					for d, n := range o.count {
-						total[d] += n
-					}
-					mu.Unlock()
-					if k > 0 && k%50_000 == 0 {
-						t.Logf("%d schedules after %v", k, time.Since(begin).Round(time.Second))
-					}
-					if *trace {
-						t.Logf("seed %d, trace %016x:\n%s", *first+k, o.sum, o.text)
-					}
-					if o.failed != "" {
-						failures.Add(1)
-						t.Errorf("seed %d: %s\nreplay: go test ./internal/sim -run TestSchedules -sim.n 1 -sim.seed %d -sim.trace -v", *first+k, o.failed, *first+k)
-					}
-				}
-			})
-		}
-	})
-	took := time.Since(begin)
-	t.Logf("%d schedules in %v, %.0f a second", n, took.Round(time.Millisecond), float64(n)/took.Seconds())
-	whats := map[string]int{}
-	for d, n := range total {
-		whats[d.what] += n
-	}
-	t.Log(whats)
-	if n >= ordinarySchedules && !t.Failed() {
-		checkCoverage(t, total)
-	}
-}
-
-// checkCoverage wants every kind of trouble to have happened to every kind of step that it can happen to.
-func checkCoverage(t *testing.T, total map[done]int) {
-	inside := slices.Concat(changes, hooks, []string{"Load", "Get", "Due", "Append", "Read", "Stored", "answer"})
-	for _, op := range slices.Concat(inside, []string{"POST", "HEAD", "PATCH", "DELETE"}) {
-		whats := []string{"passes", "held back", "request lost", "answer lost"}
-		if slices.Contains(inside, op) {
-			whats = append(whats, "killed before", "killed after", "frozen before")
-		}
-		if slices.Contains(changes, op) {
-			whats = append(whats, "passes, a copy follows", "sent, arrives later", "copy arrives")
-		}
-		for _, what := range whats {
-			if total[done{op, what}] == 0 {
-				t.Errorf("it never happened that: %s %s", op, what)
-			}
-		}
-	}
-}
+func TestSchedules(t *testing.T) { Run(t, inMemory) }
 
 // One seed is one schedule. What is left of chance, the package comment says; it must stay rare, or a seed is of no use.
 func TestASeedIsASchedule(t *testing.T) {
@@ -130,7 +11,7 @@ func TestASeedIsASchedule(t *testing.T) {
 		n = 60
 	}
 	for seed := uint64(1); seed <= n; seed++ {
-		once, again := run(t, seed, false), run(t, seed, false)
+		once, again := run(t, &inMemory, seed, false), run(t, &inMemory, seed, false)
 		if once.sum == again.sum {
 			same++
 		} else {
@@ -142,5 +23,3 @@ func TestASeedIsASchedule(t *testing.T) {
 		t.Errorf("only %d of %d seeds gave the same trace twice", same, n)
 	}
 }
-
-func mapKeys[K comparable, V any](m map[K]V) iter.Seq[K] { return maps.Keys(m) }

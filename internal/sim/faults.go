@@ -32,19 +32,27 @@ func drawOdds(rng *rand.Rand) odds {
 	}
 }
 
-// What a call can meet beside a crash and a delay.
-var (
-	changes = []string{"Create", "Acquire", "Commit", "Delete", "Complete", "Concat", "Remove", "Insert", "Swap", "Erase"} // may arrive late, or twice
-	rare    = []string{"Complete", "Concat", "Remove", "Delete", "Erase"}                                                  // steps that a schedule has few of
-	endings = append([]string{"PreFinish", "Event", "Commit"}, rare...)                                                    // where trouble is, in some schedules, and nowhere else
-	hooks   = []string{"PreCreate", "PreFinish", "Event"}
-)
+// Kinds of steps, by what they can meet beside a crash and a delay. Those of the store are in [Config].
+type kinds struct {
+	changes []string // may arrive late, or twice
+	rare    []string // of which a schedule has few: they meet more
+	endings []string // where trouble is, in some schedules, and nowhere else
+}
+
+var hooks = []string{"PreCreate", "PreFinish", "Event"}
+
+func kindsOf(c *Config) (k kinds) {
+	k.changes = append([]string{"Create", "Acquire", "Commit", "Delete", "Insert", "Swap", "Erase"}, c.Changes...)
+	k.rare = append([]string{"Delete", "Erase"}, c.Rare...)
+	k.endings = append([]string{"PreFinish", "Event", "Commit"}, k.rare...)
+	return k
+}
 
 // disturb lets a call go on, or not.
 func (s *scheduler) disturb(c *call) {
 	o, rng := &s.odds, s.rng
 	often := 1.0
-	if slices.Contains(rare, c.op) {
+	if slices.Contains(s.kinds.rare, c.name()) {
 		often = 4
 	}
 	chance := func(p float64) bool { return p > 0 && rng.Float64() < often*p }

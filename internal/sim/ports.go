@@ -1,16 +1,13 @@
 package sim
 
 import (
-	"cmp"
 	"context"
-	"errors"
 	"io"
 	"iter"
 	"slices"
 	"time"
 
 	"github.com/fileloft/fileloft/state"
-	"github.com/fileloft/fileloft/storage/memstore"
 	"github.com/fileloft/fileloft/tus"
 )
 
@@ -32,7 +29,7 @@ func invoke[T any](ctx context.Context, rep *replica, op string, id tus.ID, f fu
 	var err error
 	c := &call{who: who(ctx), op: op, id: id, rep: rep}
 	c.run = func() { v, err = f(context.Background()) }
-	if slices.Contains(changes, op) {
+	if slices.Contains(rep.w.s.kinds.changes, c.name()) {
 		c.again = func() {
 			if (op == "Create" || op == "Insert") && rep.w.table.deleted[id] {
 				return // package state says why nothing is promised here
@@ -42,7 +39,7 @@ func invoke[T any](ctx context.Context, rep *replica, op string, id tus.ID, f fu
 	}
 	switch rep.w.s.park(ctx, c) {
 	case lost:
-		return none, errLost
+		return none, ErrLost
 	case died:
 		return none, errDead
 	case gaveUp:
@@ -138,108 +135,52 @@ func (p due) Due(ctx context.Context, now time.Time) iter.Seq2[tus.ID, error] {
 	}
 }
 
-// pieces are the Storage of one replica.
-type pieces struct {
-	rep *replica
-	*memstore.Store
+// A storage is the way of one replica to its driver: it lets others come in between before an Append begins and before each Read in it.
+// The driver's own calls are steps that it takes itself, by [Do].
+type storage struct {
+	rep    *replica
+	driver tus.Storage
 }
 
-var (
-	_ tus.Concatenator = pieces{}
-	_ tus.Collector    = pieces{}
-)
+func (st storage) Unwrap() tus.Storage  { return st.driver }
+func (st storage) Slots(n int64) uint32 { return st.driver.Slots(n) }
 
-// Append lets others come in between before it begins, before each of its reads, and before its answer.
-func (p pieces) Append(ctx context.Context, l tus.Lease, r io.Reader) (tus.Receipt, error) {
-	none := tus.Receipt{Cursor: l.Upload.Cursor, NextSlot: l.Slots.First}
-	if err := p.wait(ctx, "Append", l.Upload.ID); err != nil {
-		return none, err
+func (st storage) Append(ctx context.Context, l tus.Lease, r io.Reader) (tus.Receipt, error) {
+	// The end of ctx does not end the standing still: a storage may be slow to notice.
+	if err := st.wait(context.WithoutCancel(ctx), "Append", l.Upload.ID); err != nil {
+		return tus.Receipt{Cursor: l.Upload.Cursor, NextSlot: l.Slots.First}, err
 	}
-	rc, err := p.Store.Append(ctx, l, &tap{p, ctx, l.Upload.ID, r})
-	if e := p.wait(ctx, "Stored", l.Upload.ID); e != nil {
-		none.NextSlot = l.Slots.End() // that is all that a driver knows whose answer was lost
-		return none, e
-	}
-	return rc, err
+	return st.driver.Append(ctx, l, &tap{st, context.WithoutCancel(ctx), l.Upload.ID, r})
 }
 
-// wait stands still without anything to do. The end of ctx does not end it: a storage may be slow to notice.
-func (p pieces) wait(ctx context.Context, op string, id tus.ID) error {
-	switch p.rep.w.s.park(context.WithoutCancel(ctx), &call{who: who(ctx), op: op, id: id, rep: p.rep}) {
-	case lost:
-		return errLost
-	case died:
-		return errDead
-	case passed, gaveUp:
+// Complete has the store say, of some files, that it holds something else.
+func (st storage) Complete(ctx context.Context, l tus.Lease) (tus.Stored, error) {
+	s, err := st.driver.Complete(ctx, l)
+	if st.rep.w.fileOf(l.Upload.ID).corrupt {
+		if s.CRC32C++; !s.HasCRC32C {
+			s.Size++
+		}
 	}
-	return nil
+	return s, err
+}
+
+func (st storage) Remove(ctx context.Context, l tus.Lease) error { return st.driver.Remove(ctx, l) }
+
+func (st storage) wait(ctx context.Context, op string, id tus.ID) error {
+	return (&Process{st.rep}).Wait(ctx, op, id)
 }
 
 // A tap is the body of an Append.
 type tap struct {
-	p   pieces
+	st  storage
 	ctx context.Context
 	id  tus.ID
 	r   io.Reader
 }
 
 func (t *tap) Read(b []byte) (int, error) {
-	if err := t.p.wait(t.ctx, "Read", t.id); err != nil {
+	if err := t.st.wait(t.ctx, "Read", t.id); err != nil {
 		return 0, err
 	}
 	return t.r.Read(b)
-}
-
-func (p pieces) Complete(ctx context.Context, l tus.Lease) (tus.Stored, error) {
-	return invoke(ctx, p.rep, "Complete", l.Upload.ID, func(ctx context.Context) (tus.Stored, error) {
-		st, err := p.Store.Complete(ctx, l)
-		if p.rep.w.files[l.Upload.ID].corrupt {
-			st.CRC32C++
-		}
-		return st, err
-	})
-}
-
-func (p pieces) Concat(ctx context.Context, l tus.Lease, parts []tus.Upload) (tus.Stored, error) {
-	return invoke(ctx, p.rep, "Concat", l.Upload.ID, func(ctx context.Context) (tus.Stored, error) { return p.Store.Concat(ctx, l, parts) })
-}
-
-func (p pieces) Remove(ctx context.Context, l tus.Lease) error {
-	_, err := invoke(ctx, p.rep, "Remove", l.Upload.ID, func(ctx context.Context) (struct{}, error) { return struct{}{}, p.Store.Remove(ctx, l) })
-	return err
-}
-
-type looker = func(context.Context, tus.ID, string) (tus.Upload, error)
-
-// Collect asks for the lives in an order of its own: memstore's is that of a map. It acts on all answers after the last.
-func (p pieces) Collect(ctx context.Context, before time.Time, look looker) (int, error) {
-	type life struct {
-		id    tus.ID
-		birth string
-	}
-	var old []life
-	_, err := p.Store.Collect(ctx, before, func(_ context.Context, id tus.ID, birth string) (tus.Upload, error) {
-		old = append(old, life{id, birth})
-		return tus.Upload{Phase: tus.Open}, nil
-	})
-	if err != nil {
-		return 0, err
-	}
-	slices.SortFunc(old, func(a, b life) int { return cmp.Compare(a.id, b.id) })
-	type answer struct {
-		u   tus.Upload
-		err error
-	}
-	answers := map[life]answer{}
-	for _, l := range old {
-		u, err := look(ctx, l.id, l.birth)
-		if err != nil && !errors.Is(err, tus.ErrNotFound) {
-			return 0, err
-		}
-		answers[l] = answer{u, err}
-	}
-	return p.Store.Collect(ctx, before, func(_ context.Context, id tus.ID, birth string) (tus.Upload, error) {
-		a := answers[life{id, birth}] // who was not asked for is Open
-		return a.u, a.err
-	})
 }

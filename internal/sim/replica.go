@@ -39,7 +39,7 @@ func (w *world) start(slot, life int, skew time.Duration) {
 	opt.Hooks.PreCreate = rep.preCreate
 	opt.Hooks.PreFinish = rep.preFinish
 	opt.Hooks.Event = rep.event
-	h, err := tus.NewHandler(rep.state(opt.Now), pieces{rep, w.store}, &opt)
+	h, err := tus.NewHandler(rep.state(opt.Now), storage{rep, w.store.Storage(&Process{rep})}, &opt)
 	if err != nil {
 		panic(err)
 	}

@@ -1,14 +1,12 @@
 package sim
 
 import (
-	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"hash/fnv"
 	"math/rand/v2"
-	"slices"
 	"strings"
 	"sync"
 	"testing/synctest"
@@ -27,10 +25,10 @@ const (
 	gaveUp         // the caller's context has ended first
 )
 
-var (
-	errLost = fmt.Errorf("sim: lost on the way: %w", tus.ErrUnavailable)
-	errDead = errors.New("sim: killed")
-)
+// ErrLost is what the caller of a step gets that cannot know whether it was carried out.
+var ErrLost = fmt.Errorf("sim: lost on the way: %w", tus.ErrUnavailable)
+
+var errDead = errors.New("sim: killed")
 
 // A call is one step over a boundary of a process: a call to a port or a hook, a request on its way in, an answer on its
 // way out. It stands still until the scheduler picks it.
@@ -49,6 +47,9 @@ type call struct {
 	orphan    bool // its caller has given up
 }
 
+// name is the call's without the number that tells it from others of its caller's.
+func (c *call) name() string { return strings.TrimRight(c.op, " 0123456789") }
+
 // A done thing is a kind of step and what happened to it.
 type done struct{ op, what string }
 
@@ -56,6 +57,7 @@ type done struct{ op, what string }
 type scheduler struct {
 	rng   *rand.Rand
 	odds  odds
+	kinds kinds
 	calm  time.Time // since when nothing goes wrong any more; zero: it still does
 	steps int       // picks that are left until it is calm
 	end   bool      // trouble is for the end of uploads: what comes before passes
@@ -74,8 +76,8 @@ type scheduler struct {
 	kill  func(*replica)
 }
 
-func newScheduler(rng *rand.Rand, verbose bool) *scheduler {
-	s := &scheduler{rng: rng, wake: make(chan struct{}, 1), count: map[done]int{}, begin: time.Now()}
+func newScheduler(rng *rand.Rand, k kinds, verbose bool) *scheduler {
+	s := &scheduler{rng: rng, kinds: k, wake: make(chan struct{}, 1), count: map[done]int{}, begin: time.Now()}
 	s.odds = drawOdds(rng)
 	s.end = rng.IntN(3) == 0
 	s.steps = rng.IntN(pick(rng, 100, 300, 900)) + 30
@@ -151,7 +153,7 @@ func (s *scheduler) beCalm() {
 
 // note adds a line to the trace.
 func (s *scheduler) note(c *call, what string) {
-	s.count[done{strings.TrimRight(c.op, " 0123456789"), what}]++
+	s.count[done{c.name(), what}]++
 	h := fnv.New64a()
 	var b [16]byte
 	binary.LittleEndian.PutUint64(b[:], s.sum)
@@ -168,6 +170,15 @@ func (s *scheduler) note(c *call, what string) {
 		}
 		fmt.Fprintf(s.text, "%14v  replica %-4s actor %-3d %-9s %-8s %s\n", time.Since(s.begin), rep, c.who, c.op, c.id, what)
 	}
+}
+
+// A traced line is what a process logs.
+type traced struct{ s *scheduler }
+
+func (t traced) Write(line []byte) (int, error) {
+	t.s.mu.Lock()
+	defer t.s.mu.Unlock()
+	return t.s.text.Write(line)
 }
 
 // loop runs the schedule until over is set and nobody waits.
@@ -218,104 +229,6 @@ func (s *scheduler) sleep(d time.Duration) {
 	case <-s.wake:
 	case <-t.C:
 	}
-}
-
-// ready lists the calls that may go on, in an order of their own, and says when the next of the others may.
-func (s *scheduler) ready() ([]*call, time.Duration) {
-	now := time.Now()
-	next := 24 * time.Hour
-	var ready []*call
-	for _, c := range s.parked {
-		at := c.notBefore
-		if c.rep != nil && !c.orphan && c.rep.frozen.After(at) {
-			at = c.rep.frozen
-		}
-		if s.calm.IsZero() && at.After(now) {
-			next = min(next, at.Sub(now))
-			continue
-		}
-		ready = append(ready, c)
-	}
-	slices.SortStableFunc(ready, func(a, b *call) int {
-		return cmp.Or(cmp.Compare(a.who, b.who), cmp.Compare(a.op, b.op), cmp.Compare(a.id, b.id))
-	})
-	return ready, next
-}
-
-// arriving lists the copies that can arrive by now, and says when the next of the others can.
-func (s *scheduler) arriving() ([]*call, time.Duration) {
-	now := time.Now()
-	next := 24 * time.Hour
-	var late []*call
-	for _, c := range s.late {
-		if c.notBefore.After(now) {
-			next = min(next, c.notBefore.Sub(now))
-			continue
-		}
-		late = append(late, c)
-	}
-	return late, next
-}
-
-// copyLater sends a copy of a call on a way that takes its time.
-func (s *scheduler) copyLater(c *call) {
-	d := pick(s.rng, 0, 0, time.Second, 8*time.Second, 20*time.Second, time.Minute, 20*time.Minute)
-	s.late = append(s.late, &call{who: c.who, op: c.op, id: c.id, rep: c.rep, again: c.again, notBefore: time.Now().Add(d)})
-}
-
-// step lets one call go on, or something happen to it.
-func (s *scheduler) step() {
-	if s.failed != "" {
-		return
-	}
-	ready, _ := s.ready()
-	late, _ := s.arriving()
-	if len(late) > 0 && (len(ready) == 0 || s.rng.IntN(6) == 0) {
-		c := late[s.rng.IntN(len(late))]
-		i := slices.Index(s.late, c)
-		s.late = slices.Delete(s.late, i, i+1)
-		s.note(c, "copy arrives")
-		c.again()
-		return
-	}
-	if len(ready) == 0 {
-		return
-	}
-	c := ready[s.rng.IntN(len(ready))]
-	spared := s.end && !slices.Contains(endings, c.op)
-	if !spared {
-		s.steps--
-	}
-	if s.steps == 0 && s.calm.IsZero() {
-		s.calm = time.Now()
-	}
-	switch {
-	case c.orphan:
-		s.drop(c)
-		if c.again != nil && s.rng.IntN(2) == 0 {
-			s.note(c, "arrives in vain")
-			c.again()
-		}
-	case !s.calm.IsZero(), spared:
-		s.let(c, passed, "passes")
-	default:
-		s.disturb(c)
-	}
-}
-
-func (s *scheduler) drop(c *call) {
-	i := slices.Index(s.parked, c)
-	s.parked = slices.Delete(s.parked, i, i+1)
-}
-
-// let answers a call; with lost and a run that is to be made, the caller of let has made it.
-func (s *scheduler) let(c *call, v verdict, what string) {
-	s.drop(c)
-	s.note(c, what)
-	if v == passed && c.run != nil {
-		c.run()
-	}
-	c.verdict <- v
 }
 
 func pick[T any](rng *rand.Rand, from ...T) T { return from[rng.IntN(len(from))] }
