@@ -127,10 +127,11 @@ func (s *Store) completeSmall(ctx context.Context, u *tus.Upload, key string, c 
 	if err = b.done(err); err != nil {
 		return s.settle(ctx, u, key, fmt.Errorf("put object: %w", err))
 	}
-	if err := s.gone(ctx, u); err != nil {
-		return errors.Join(err, s.removeObject(ctx, u, key))
+	err = s.gone(ctx, u)
+	if errors.Is(err, errGone) { // nothing else is a reason: the object may be the upload's, by another call
+		err = errors.Join(err, s.removeObject(ctx, u, key))
 	}
-	return nil
+	return err
 }
 
 func (s *Store) ifNone() *string {

@@ -59,12 +59,17 @@ type hasty struct {
 }
 
 func (h hasty) CompleteMultipartUpload(_ context.Context, in *s3.CompleteMultipartUploadInput, _ ...func(*s3.Options)) (*s3.CompleteMultipartUploadOutput, error) {
+	return affirm(in), nil
+}
+
+// affirm says that the object is there.
+func affirm(in *s3.CompleteMultipartUploadInput) *s3.CompleteMultipartUploadOutput {
 	sums := md5.New()
 	for _, p := range in.MultipartUpload.Parts {
 		sum, _ := hex.DecodeString(bare(*p.ETag))
 		sums.Write(sum)
 	}
-	return &s3.CompleteMultipartUploadOutput{ETag: aws.String(fmt.Sprintf(`"%x-%d"`, sums.Sum(nil), len(in.MultipartUpload.Parts)))}, nil
+	return &s3.CompleteMultipartUploadOutput{ETag: aws.String(fmt.Sprintf(`"%x-%d"`, sums.Sum(nil), len(in.MultipartUpload.Parts)))}
 }
 
 func (h hasty) HeadObject(ctx context.Context, in *s3.HeadObjectInput, o ...func(*s3.Options)) (*s3.HeadObjectOutput, error) {
@@ -101,5 +106,40 @@ func TestAnUploadIsNotCompleteBeforeItsObjectIsSeen(t *testing.T) {
 	}
 	if key, err := s.key(&p.lease.Upload); err != nil || f.objects[key] == nil {
 		t.Errorf("complete, and there is no object: %v", err)
+	}
+}
+
+// unsure is an S3 that cannot say the second time whether there is a sign of removal.
+type unsure struct {
+	*fake
+	looks *int
+}
+
+func (u unsure) HeadObject(ctx context.Context, in *s3.HeadObjectInput, o ...func(*s3.Options)) (*s3.HeadObjectOutput, error) {
+	if strings.HasSuffix(*in.Key, "/"+signName) {
+		if *u.looks++; *u.looks == 2 {
+			return nil, fault("InternalError")
+		}
+	}
+	return u.fake.HeadObject(ctx, in, o...)
+}
+
+// An object that was published without a session stays where nobody can tell whether the upload was removed meanwhile: another call may have
+// called it complete already.
+func TestAnObjectIsNotTakenBackBecauseTheSignCannotBeLookedFor(t *testing.T) {
+	s, f := onFake(Options{})
+	p := newUpload(t, s, 3)
+	p.append("abc")
+	looks := 0
+	s.s3 = unsure{f, &looks}
+	if err := p.complete(); !errors.Is(err, tus.ErrUnavailable) {
+		t.Errorf("complete: %v", err)
+	}
+	key, err := s.key(&p.lease.Upload)
+	if err != nil || f.objects[key] == nil {
+		t.Fatalf("the object is gone: %v", err)
+	}
+	if err := p.complete(); err != nil {
+		t.Errorf("complete, again: %v", err)
 	}
 }
