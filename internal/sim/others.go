@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/fileloft/fileloft/tus"
 )
 
 // sweep is not a client but a schedule.
@@ -46,9 +48,13 @@ func (c *client) restart() {
 	_ = rep.h.Drain(ctx) // what is not over by then is cut off
 }
 
-// terminate wants the upload deleted, at some time.
+// terminate wants the upload deleted, at some time, or just when its object is being put in place.
 func (c *client) terminate() {
-	time.Sleep(time.Duration(c.rng.IntN(int(40 * time.Second))))
+	if c.rng.IntN(2) == 0 {
+		time.Sleep(time.Duration(c.rng.IntN(int(40 * time.Second))))
+	} else {
+		c.await(tus.Sealed)
+	}
 	for c.w.s.hasFailed() == false {
 		id := c.known()
 		if id == "" {
@@ -70,6 +76,19 @@ func (c *client) terminate() {
 			c.w.s.fail("upload %s cannot be deleted", id)
 		}
 		c.rest()
+	}
+}
+
+// await waits until the upload has come to a phase, or is at its end.
+func (c *client) await(p tus.Phase) {
+	for c.goesOn() {
+		c.w.s.mu.Lock()
+		r := c.w.table.records[c.f.id]
+		c.w.s.mu.Unlock()
+		if r.Upload.Phase >= p {
+			return
+		}
+		time.Sleep(time.Duration(1 + c.rng.IntN(int(20*time.Millisecond))))
 	}
 }
 

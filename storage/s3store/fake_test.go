@@ -35,7 +35,7 @@ type fake struct {
 	sent, got  int64
 	names      int
 	violations []string
-	written    map[string]bool // keys of tails that were ever written
+	written    map[string]string // the MD5s of all tails that were ever written
 }
 
 type fakeObject struct {
@@ -50,6 +50,8 @@ type fakeSession struct {
 	key   string
 	meta  map[string]string
 	parts map[int32]fakePart
+
+	completing time.Time // until when, where that takes its time
 }
 
 type fakePart struct {
@@ -61,7 +63,7 @@ type fakePart struct {
 func newFake(minPart int64) *fake {
 	return &fake{
 		minPart: minPart, objects: map[string]*fakeObject{}, sessions: map[string]*fakeSession{}, calls: map[string]int{},
-		written: map[string]bool{},
+		written: map[string]string{},
 	}
 }
 
@@ -101,7 +103,7 @@ func (f *fake) CreateMultipartUpload(ctx context.Context, in *s3.CreateMultipart
 	defer done()
 	f.names++
 	id := fmt.Sprintf("session/%d", f.names)
-	f.sessions[id] = &fakeSession{*in.Key, in.Metadata, map[int32]fakePart{}}
+	f.sessions[id] = &fakeSession{key: *in.Key, meta: in.Metadata, parts: map[int32]fakePart{}}
 	return &s3.CreateMultipartUploadOutput{UploadId: &id}, nil
 }
 

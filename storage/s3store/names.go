@@ -1,6 +1,7 @@
 package s3store
 
 import (
+	"cmp"
 	"crypto/rand"
 	"encoding/base64"
 	"fmt"
@@ -24,6 +25,10 @@ type life struct {
 }
 
 func lifeOf(u *tus.Upload) life { return life{u.ID, u.Birth} }
+
+func (l life) compare(o life) int {
+	return cmp.Or(cmp.Compare(l.id, o.id), cmp.Compare(l.birth, o.birth))
+}
 
 // Names of pieces, below the life's directory.
 const (

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -128,7 +129,8 @@ func (s *Store) collect(ctx context.Context, before time.Time, look looker) (int
 		return 0, err
 	}
 	n := 0
-	for l, names := range strays {
+	for _, l := range slices.SortedFunc(maps.Keys(strays), life.compare) { // an order, so that a schedule can be played again
+		names := strays[l]
 		u, err := look(ctx, l.id, l.birth)
 		switch {
 		case errors.Is(err, tus.ErrNotFound):
