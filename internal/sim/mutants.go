@@ -70,7 +70,7 @@ func buildMutants(t *testing.T, mutants map[string]Mutant) string {
 		t.Fatal(err)
 	}
 	program := filepath.Join(dir, "mutants.test")
-	if out, err := exec.Command("go", "test", "-c", "-overlay", list, "-o", program, ".").CombinedOutput(); err != nil {
+	if out, err := exec.CommandContext(t.Context(), "go", "test", "-c", "-overlay", list, "-o", program, ".").CombinedOutput(); err != nil {
 		t.Fatalf("go test -c: %v\n%s", err, out)
 	}
 	return program
@@ -86,7 +86,7 @@ func EachRuleIsNeeded(t *testing.T, c Config, mutants map[string]Mutant) {
 	}
 	program := buildMutants(t, mutants)
 	play := func(name string, n uint64) (string, error) {
-		cmd := exec.Command(program, "-test.run", "^TestSchedules$", "-sim.n", strconv.FormatUint(n, 10), "-sim.fails", "1")
+		cmd := exec.CommandContext(t.Context(), program, "-test.run", "^TestSchedules$", "-sim.n", strconv.FormatUint(n, 10), "-sim.fails", "1")
 		cmd.Env = append(cmd.Environ(), "FILELOFT_MUTANT="+name)
 		out, err := cmd.CombinedOutput()
 		return string(out), err

@@ -55,7 +55,7 @@ func (c *client) terminate() {
 	} else {
 		c.await(tus.Sealed)
 	}
-	for c.w.s.hasFailed() == false {
+	for !c.w.s.hasFailed() {
 		id := c.known()
 		if id == "" {
 			if !c.goesOn() {
