@@ -53,8 +53,12 @@ func testBusySame(t *testing.T, x *suite) {
 		t.Errorf("the newer request waited %v", took)
 	}
 	off := a.offset(t)
+	least := int64(sent / 3)
+	if s.Caps.NoHalfClose { // a host stands in between: its sockets hold most of it, where the kernel lets each grow to 32 MiB
+		least = 1
+	}
 	if a.Status == 409 {
-		if off <= 0 || off > sent { // how much the sockets on the way hold is the kernel's: with 32 MiB each, most of it
+		if off < least || off > sent {
 			t.Errorf("%d bytes were sent before, %d are kept", sent, off)
 		}
 		s.patch(t, url, off, want[off:]).want(t, 204).header(t, "Upload-Offset", strconv.Itoa(size))
