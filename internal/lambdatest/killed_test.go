@@ -21,22 +21,34 @@ import (
 //
 // A killed writer's lease stays for the 3 s of the function's preset, and the client's next request waits for it: killed again and again while it waits, it
 // would run out of retries. So as it is set up by default, the function is killed at work every ten seconds or so; with leases of a
-// second, every second, but not more often than the client has patience for without getting on.
+// second, every few chunks, but not more often than the client has patience for without getting on. Chunks and not seconds, because where a
+// chunk takes seconds, kills every second leave nothing to get on with.
 func TestKilled(t *testing.T) {
 	c := inCloud(t)
 	servers.Require(t, everyClient[0].Name, everyClient[0].Lacks())
 	t.Run("by default", func(t *testing.T) {
 		first := 2 * time.Second
-		testKilled(t, c.deploy(t), func() time.Duration {
-			d := first + time.Duration(rand.IntN(4000))*time.Millisecond
+		testKilled(t, c.deploy(t), func(ctx context.Context, _ *progress) {
+			pause(ctx, first+rand.N(4*time.Second))
 			first = 8 * time.Second
-			return d
 		}, killBusy)
 	})
-	t.Run("every second", func(t *testing.T) {
+	t.Run("every few chunks", func(t *testing.T) {
 		d := c.deploy(t, "FILELOFT_LEASE_TTL=1s")
-		testKilled(t, d, func() time.Duration { return time.Duration(500+rand.IntN(1000)) * time.Millisecond }, (*lambdagate.Function).KillRandom)
+		testKilled(t, d, func(ctx context.Context, p *progress) {
+			for next := p.done.Load() + rand.Int32N(9); p.done.Load() < next && ctx.Err() == nil; {
+				pause(ctx, 10*time.Millisecond)
+			}
+			pause(ctx, rand.N(300*time.Millisecond))
+		}, (*lambdagate.Function).KillRandom)
 	})
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
+	}
 }
 
 // killBusy kills an instance in mid-invocation, as soon as there is one.
@@ -52,7 +64,7 @@ func killBusy(f *lambdagate.Function) lambdagate.Instance {
 	return lambdagate.Instance{}
 }
 
-func testKilled(t *testing.T, d *deployment, pause func() time.Duration, kill func(*lambdagate.Function) lambdagate.Instance) {
+func testKilled(t *testing.T, d *deployment, wait func(context.Context, *progress), kill func(*lambdagate.Function) lambdagate.Instance) {
 	const size = int64(1 << 30)
 	var b bill
 	f := d.function(t, lambdagate.Options{Invoked: b.add})
@@ -67,12 +79,11 @@ func testKilled(t *testing.T, d *deployment, pause func() time.Duration, kill fu
 	kills, busy := 0, 0
 	killer.Go(func() {
 		for {
-			select {
-			case <-killing.Done():
+			wait(killing, &p)
+			switch {
+			case killing.Err() != nil:
 				return
-			case <-time.After(pause()):
-			}
-			if p.patience() == 0 {
+			case p.patience() == 0:
 				continue
 			}
 			switch v := kill(f); {
@@ -124,6 +135,7 @@ func (b *bill) add(i lambdagate.Invocation) {
 type progress struct {
 	http.Handler
 	kills atomic.Int32 // since the last PATCH that was answered well
+	done  atomic.Int32 // of those
 }
 
 func (p *progress) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -141,6 +153,7 @@ type seen struct {
 func (s *seen) WriteHeader(status int) {
 	if status == http.StatusNoContent {
 		s.p.kills.Store(0)
+		s.p.done.Add(1)
 	}
 	s.ResponseWriter.WriteHeader(status)
 }
