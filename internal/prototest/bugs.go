@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/fileloft/fileloft/tus"
 )
@@ -56,13 +57,22 @@ func testBugLastAnswer(t *testing.T, x *suite) {
 	want := data(10_000)
 	for range 20 {
 		url := s.create(t, int64(len(want)))
-		c := s.dial(t)
-		c.beginPatch(t, url, 0, int64(len(want)))
-		c.send(t, string(want))
-		_ = c.Close()
+		leave := func(off int64) {
+			c := s.dial(t)
+			c.beginPatch(t, url, off, int64(len(want))-off)
+			c.send(t, string(want[off:]))
+			_ = c.Close()
+		}
+		leave(0)
+		begin := time.Now()
 		eventually(t, "the last PATCH to be done", func() error {
 			off := s.head(t, url).offset(t) // never a 404
 			if off != int64(len(want)) {
+				// A host in between may have dropped the request of who left, instead of passing it on: he comes back, as clients do.
+				if s.Caps.NoHalfClose && time.Since(begin) > time.Second {
+					leave(off)
+					begin = time.Now()
+				}
 				return fmt.Errorf("offset %d", off)
 			}
 			s.holds(t, url, want)
