@@ -180,6 +180,10 @@ func (c Config) StateName() string {
 	return "sqlite"
 }
 
+// roundParts is how many parts of S3 may fit between two checkpoints. A lease claims a number for each: with so many, some thirty
+// kills of one upload stay within the numbers that are kept for gaps.
+const roundParts = 64
+
 // checkStores finds settings of a store that is not the chosen one, which somebody meant to choose, and what a store
 // cannot do without.
 func (c Config) checkStores() error {
@@ -197,6 +201,9 @@ func (c Config) checkStores() error {
 		return fmt.Errorf("%sGCS_BUCKET (--gcs-bucket) is set, but %sSTORAGE is %s: set it to gcs", Prefix, Prefix, c.Storage)
 	case c.GCSChunkSize%(256<<10) != 0:
 		return fmt.Errorf("%sGCS_CHUNK_SIZE (--gcs-chunk-size) must be a multiple of 256 KiB", Prefix)
+	case c.Storage == "s3" && c.CheckpointSize/roundParts > c.S3PartSize:
+		return fmt.Errorf("%sCHECKPOINT_SIZE (--checkpoint-size) is more than %d parts of %sS3_PART_SIZE: a process that is killed leaves the numbers "+
+			"of so many parts unused, and S3 has 10,000 for an upload", Prefix, roundParts, Prefix)
 	case c.S3KMSKey != "" && !strings.HasPrefix(c.S3SSE, "aws:kms"):
 		return fmt.Errorf("%sS3_KMS_KEY (--s3-kms-key) needs %sS3_SSE=aws:kms or aws:kms:dsse", Prefix, Prefix)
 	case c.DynamoDBEndpoint != "" && c.StateName() != "dynamodb":

@@ -33,7 +33,8 @@ type Options struct {
 	Pieces string
 	// PartSize is the size of a part, from 5 MiB to 5 GiB, default 8 MiB. For an upload whose first body is shorter it is
 	// made a multiple of that, and doubled where that is longer than four parts; it is raised where a known length would need
-	// more than 8,000 parts.
+	// more than 8,000 parts. A writer that is killed, or has its lease taken, leaves unused the numbers of the parts that its round could
+	// have filled: tus.Options.CheckpointBytes by PartSize, and one. Of S3's 10,000 numbers 1,999 are kept for such gaps.
 	PartSize int64
 	// UniformParts keeps one part size through the whole of every upload, as Cloudflare R2 wants it. An upload whose
 	// length is declared late then ends at 9,999 parts. Otherwise parts double in size every 1,000 of them.
