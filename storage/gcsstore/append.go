@@ -217,7 +217,7 @@ func (a *appender) put(ctx context.Context, data [][]byte) error {
 // add counts a piece. Where a call makes many, they are composed on the way; where that fails too often for the cursor to
 // hold them all, no more count.
 func (a *appender) add(ctx context.Context, p piece) error {
-	if len(a.fresh) >= fanIn || len(a.base.Pieces)+len(a.fresh) >= maxPieces {
+	if len(a.fresh) >= a.s.fanIn || len(a.base.Pieces)+len(a.fresh) >= maxPieces {
 		a.wg.Wait()
 		a.list, a.fresh = append(a.list[:len(a.list):len(a.list)], a.fresh...), nil
 		err := a.fold(ctx)

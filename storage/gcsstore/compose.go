@@ -32,7 +32,7 @@ func (s *Store) composer(u *tus.Upload, key string, ps []piece) *storage.Compose
 
 // composed makes one piece of up to fanIn.
 func (s *Store) composed(ctx context.Context, lease *tus.Lease, ps []piece) (piece, *storage.ObjectAttrs, error) {
-	p := piece{Name: newName(composedMark, lease.Epoch), Size: sizeOf(ps), Level: ps[0].Level + 1}
+	p := piece{Name: s.newName(composedMark, lease.Epoch), Size: sizeOf(ps), Level: ps[0].Level + 1}
 	key := s.dir(lifeOf(&lease.Upload)) + p.Name
 	o, err := s.composer(&lease.Upload, key, ps).Run(ctx)
 	if err != nil {
@@ -52,30 +52,31 @@ func (s *Store) composed(ctx context.Context, lease *tus.Lease, ps []piece) (pie
 // list as it is then, the pieces that are not needed any more, and those that were made; with an error too.
 func (s *Store) fold(ctx context.Context, lease *tus.Lease, list []piece) (out []piece, drop, made []string, err error) {
 	for {
-		i := crowd(list)
+		i := crowd(list, s.fanIn)
 		if i < 0 {
 			return list, drop, made, nil
 		}
-		group := list[i : i+fanIn]
+		group := list[i : i+s.fanIn]
 		p, _, err := s.composed(ctx, lease, group)
 		if err != nil {
 			return list, drop, made, err
 		}
 		drop, made = append(drop, namesOf(group)...), append(made, p.Name)
-		list = slices.Concat(list[:i], []piece{p}, list[i+fanIn:])
+		list = slices.Concat(list[:i], []piece{p}, list[i+s.fanIn:])
 	}
 }
 
 // tree composes until no more than fanIn are left, groups of fanIn at a time. It returns the pieces that it made on the way, with
 // an error too.
 func (s *Store) tree(ctx context.Context, lease *tus.Lease, list []piece) (out []piece, made []string, err error) {
-	for len(list) > fanIn {
-		groups := min((len(list)-fanIn+fanIn-2)/(fanIn-1), (len(list)+fanIn-1)/fanIn)
+	n := s.fanIn
+	for len(list) > n {
+		groups := min((len(list)-n+n-2)/(n-1), (len(list)+n-1)/n)
 		next := make([]piece, groups)
 		g, gctx := errgroup.WithContext(ctx)
 		g.SetLimit(s.opt.Parallel)
 		for i := range next {
-			group := list[i*fanIn : min((i+1)*fanIn, len(list))]
+			group := list[i*n : min((i+1)*n, len(list))]
 			g.Go(func() (err error) {
 				next[i], _, err = s.composed(gctx, lease, group)
 				return err
@@ -90,7 +91,7 @@ func (s *Store) tree(ctx context.Context, lease *tus.Lease, list []piece) (out [
 		if err != nil {
 			return nil, made, err
 		}
-		list = slices.Concat(next, list[min(groups*fanIn, len(list)):])
+		list = slices.Concat(next, list[min(groups*n, len(list)):])
 	}
 	return list, made, nil
 }

@@ -96,15 +96,15 @@ func namesOf(ps []piece) []string {
 	return names
 }
 
-// crowd returns where the first run of fanIn pieces of one level begins, or -1. Levels fall from the front to the
+// crowd returns where the first run of n pieces of one level begins, or -1. Levels fall from the front to the
 // end, as digits do in a number, so that such a run is next to its like.
-func crowd(ps []piece) int {
+func crowd(ps []piece, n int) int {
 	first := 0
 	for i, p := range ps {
 		if p.Level != ps[first].Level {
 			first = i
 		}
-		if i-first+1 == fanIn {
+		if i-first+1 == n {
 			return first
 		}
 	}

@@ -50,10 +50,10 @@ func FuzzCursor(f *testing.F) {
 
 // The worst cursor: every piece that there may be, and as many dropped.
 func TestTheWorstCursorIsSmallEnough(t *testing.T) {
-	c := cursor{}
+	s, c := &Store{word: randomWord}, cursor{}
 	for range maxPieces {
-		c.Pieces = append(c.Pieces, piece{Name: newName(pieceMark, 1_000_000), Size: 1 << 30, Gen: 1_799_999_999_999_999, Level: maxLevel})
-		c.Drop = append(c.Drop, newName(composedMark, 1_000_000))
+		c.Pieces = append(c.Pieces, piece{Name: s.newName(pieceMark, 1_000_000), Size: 1 << 30, Gen: 1_799_999_999_999_999, Level: maxLevel})
+		c.Drop = append(c.Drop, s.newName(composedMark, 1_000_000))
 	}
 	b := c.format()
 	if len(b) > tus.MaxCursor {
@@ -76,7 +76,7 @@ func TestFoldKeepsTheOrder(t *testing.T) {
 		want += body
 		if n%100 == 50 { // what a failed fold leaves behind
 			c, _ := parseCursor(p.lease.Upload.Cursor)
-			if i := crowd(c.Pieces); i >= 0 && i+fanIn > len(c.Pieces) {
+			if i := crowd(c.Pieces, fanIn); i >= 0 && i+fanIn > len(c.Pieces) {
 				t.Fatalf("a crowd at %d of %d", i, len(c.Pieces))
 			}
 		}
@@ -97,7 +97,7 @@ func TestFoldKeepsTheOrder(t *testing.T) {
 		"": -1, strings.Repeat("0", 31): -1, strings.Repeat("0", 32): 0, "11" + strings.Repeat("0", 40): 2,
 		strings.Repeat("1", 33) + "0": 0, strings.Repeat("1", 31) + strings.Repeat("0", 31): -1,
 	} {
-		if got := crowd(levels(spec)); got != at {
+		if got := crowd(levels(spec), fanIn); got != at {
 			t.Errorf("%s: %d", spec, got)
 		}
 	}

@@ -60,6 +60,8 @@ type Store struct {
 	memory *intake.Budget
 	wait   time.Duration // for memory, before a body makes a piece of what it has
 	pause  time.Duration // before the second try of a request that the client does not repeat by itself
+	fanIn  int           // how many pieces are composed at once
+	word   func() string // what tells names under one epoch from each other
 }
 
 // New returns a Store in a bucket. It sends nothing. How often requests are repeated, and after what time, is the client's setting
@@ -92,6 +94,7 @@ func New(client *storage.Client, bucket string, opt *Options) (*Store, error) {
 	return &Store{
 		bucket: handle, name: bucket, prefix: o.Prefix, pieces: o.Pieces, opt: o,
 		memory: intake.NewBudget(o.Memory), wait: time.Second, pause: 250 * time.Millisecond,
+		fanIn: fanIn, word: randomWord,
 	}, nil
 }
 

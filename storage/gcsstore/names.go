@@ -51,10 +51,14 @@ func (s *Store) key(u *tus.Upload) (string, error) {
 
 // newName returns a name that was never used: the epoch says whose it is, the rest tells it from those of other calls
 // under the same epoch.
-func newName(mark string, e tus.Epoch) string {
+func (s *Store) newName(mark string, e tus.Epoch) string {
+	return fmt.Sprintf("%s%d.%s", mark, e, s.word())
+}
+
+func randomWord() string {
 	b := make([]byte, 9)
 	_, _ = rand.Read(b) // never fails
-	return fmt.Sprintf("%s%d.%s", mark, e, base64.RawURLEncoding.EncodeToString(b))
+	return base64.RawURLEncoding.EncodeToString(b)
 }
 
 // parsePiece takes a name below pieces apart.

@@ -39,7 +39,7 @@ const tries = 5
 
 // put stores a piece in one request. It is repeated under the same name: an answer that was lost is found out by that.
 func (s *Store) put(ctx context.Context, lease *tus.Lease, data [][]byte) (piece, error) {
-	p := piece{Name: newName(pieceMark, lease.Epoch)}
+	p := piece{Name: s.newName(pieceMark, lease.Epoch)}
 	crc := uint32(0)
 	for _, d := range data {
 		crc = crc32.Update(crc, castagnoli, d)
@@ -113,7 +113,7 @@ type upload struct {
 }
 
 func (s *Store) newUpload(ctx context.Context, lease *tus.Lease) *upload {
-	o := &upload{s: s, name: newName(pieceMark, lease.Epoch)}
+	o := &upload{s: s, name: s.newName(pieceMark, lease.Epoch)}
 	o.key = s.dir(lifeOf(&lease.Upload)) + o.name
 	ctx, o.cancel = context.WithCancel(ctx)
 	o.w = s.writer(ctx, o.key, s.opt.ChunkSize)
