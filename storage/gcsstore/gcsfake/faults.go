@@ -1,6 +1,7 @@
 package gcsfake
 
 import (
+	"bytes"
 	"hash/crc32"
 	"maps"
 	"net/http"
@@ -88,6 +89,17 @@ func (s *Server) Names(bucket string, is func(name string, metadata map[string]s
 	}
 	slices.Sort(names)
 	return names
+}
+
+// Object returns an object's bytes, and whether there is one of that name.
+func (s *Server) Object(bucket, name string) ([]byte, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	o := s.buckets[bucket][name]
+	if o == nil {
+		return nil, false
+	}
+	return bytes.Join(o.data, nil), true
 }
 
 // Sessions returns the names that the resumable uploads are for which have neither become an object nor ended, in order.
