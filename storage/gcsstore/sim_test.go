@@ -5,16 +5,19 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
 
 	"cloud.google.com/go/storage"
 	"google.golang.org/api/option"
@@ -32,12 +35,13 @@ var simulated = sim.Config{
 	Package: "./storage/gcsstore",
 	New:     newStage,
 	Changes: []string{
-		"put piece", "put sign", "compose piece", "compose object", "rewrite object",
-		"delete piece", "delete object", // a sign goes when all is calm
+		"put piece", "put sign", "compose piece", "compose object", "rewrite object", "delete", // a sign goes when all is calm
 	},
-	Reads:     []string{"get piece", "get sign", "get object", "list pieces"},
-	Rare:      []string{"put sign", "compose piece", "compose object", "rewrite object", "delete object", "get piece", "get sign", "get object", "list pieces"},
-	Schedules: 2000,
+	Reads: []string{"get piece", "get sign", "get object", "list pieces"},
+	Rare: []string{
+		"put sign", "compose piece", "compose object", "rewrite object", "delete", "get piece", "get sign", "get object", "list pieces",
+	},
+	Schedules: 1800,
 }
 
 func TestSchedules(t *testing.T) { sim.Run(t, simulated) }
@@ -47,13 +51,17 @@ type stage struct {
 	fake   *gcsfake.Server
 	driver *Store // for names
 	opt    Options
+	memory *intake.Budget
 	fanIn  int
-	tries  int // of the client library, of what it can send again
+	tries  int       // of the client library, of what it can send again
+	busy   bool      // what is lost is answered by 503
+	slow   uint32    // not 0: some requests take longer on their way than a lease lives
+	begun  time.Time // and that ends some time after it
 	words  atomic.Int64
 }
 
 func newStage(rng *rand.Rand) sim.Store {
-	g := &stage{opt: Options{ChunkSize: 64 << 20, PieceSize: 1 << 30, Memory: 1 << 30}, fanIn: fanIn, tries: 1}
+	g := &stage{opt: Options{ChunkSize: 64 << 20, PieceSize: 1 << 30, Memory: 1 << 30}, fanIn: fanIn, tries: 1, begun: time.Now()}
 	g.opt.Parallel = 1 + 7*rng.IntN(2)
 	if rng.IntN(2) == 0 { // bodies of several chunks
 		g.opt.ChunkSize = sim.PartSize / 3
@@ -73,6 +81,10 @@ func newStage(rng *rand.Rand) sim.Store {
 	if rng.IntN(2) == 0 {
 		g.tries = 3
 	}
+	if rng.IntN(2) == 0 {
+		g.slow = 1 + rng.Uint32()>>1
+	}
+	g.busy, g.memory = rng.IntN(2) == 0, intake.NewBudget(g.opt.Memory)
 	f := gcsfake.Options{WriteRate: rng.IntN(4) == 0}
 	if rng.IntN(3) == 0 {
 		f.PageSize = 1 + rng.IntN(3)
@@ -92,7 +104,7 @@ func (g *stage) newStore(p *sim.Process) *Store {
 	if err != nil {
 		panic(err)
 	}
-	s.opt, s.memory, s.fanIn, s.word = g.opt, intake.NewBudget(g.opt.Memory), g.fanIn, g.word
+	s.opt, s.memory, s.fanIn, s.word = g.opt, g.memory, g.fanIn, g.word
 	s.bucket = client.Bucket("b").Retryer(storage.WithPolicy(storage.RetryNever)) // the pauses between tries are random: see RoundTrip
 	return s
 }
@@ -141,13 +153,29 @@ func (r *requests) RoundTrip(req *http.Request) (*http.Response, error) {
 		tries = r.tries
 	}
 	op, id := r.parse(req)
+	r.delay(op, id)
 	for range tries {
 		a, err := sim.Do(req.Context(), r.p, op, id, func() (*http.Response, error) { return r.arrive(req, body), nil })
 		if !errors.Is(err, sim.ErrLost) {
 			return a, err
 		}
 	}
+	if r.busy {
+		rec := httptest.NewRecorder()
+		http.Error(rec, "try again", http.StatusServiceUnavailable)
+		return rec.Result(), nil
+	}
 	return nil, &net.OpError{Op: "read", Net: "tcp", Err: syscall.ECONNRESET}
+}
+
+// delay is that of a request on its way, by a lot that does not depend on the order of those who draw.
+func (r *requests) delay(op string, id tus.ID) {
+	if r.slow == 0 || time.Since(r.begun) > 2*time.Minute || !slices.Contains(simulated.Rare, strings.TrimRight(op, " 0123456789")) {
+		return
+	}
+	if lot := crc32.ChecksumIEEE(fmt.Append(nil, r.slow, op, id, time.Now())); lot%4 == 0 {
+		time.Sleep(10*time.Second + 50*time.Duration(lot>>2)) // up to 64 s
+	}
 }
 
 // arrive has the fake carry out a request.
@@ -181,13 +209,21 @@ func (r *requests) parse(req *http.Request) (op string, id tus.ID) {
 		op = strings.ToLower(req.Method)
 	}
 	l, name, ok := r.driver.parsePiece(key)
-	switch {
-	case !ok:
-		return op + " object", tus.ID(strings.TrimPrefix(key, "o/"))
-	case name == signName:
-		return op + " sign", l.id
-	case name == objectName:
-		return op + " object", l.id
+	if !ok {
+		l.id, name = tus.ID(strings.TrimPrefix(key, "o/")), objectName
 	}
-	return op + " piece " + name[strings.LastIndex(name, ".")+1:], l.id
+	number := ""
+	if i := strings.LastIndex(name, "."); i >= 0 {
+		number = " " + name[i+1:]
+	}
+	switch {
+	case name == signName:
+		op += " sign"
+	case op == "delete": // most are of pieces
+	case name == objectName:
+		op += " object"
+	default:
+		op += " piece"
+	}
+	return op + number, l.id
 }

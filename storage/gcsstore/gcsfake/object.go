@@ -66,10 +66,13 @@ func (c *content) read(r io.Reader, whole bool, total int64) error {
 	var block []byte
 	for {
 		if block == nil || c.keep {
-			block = make([]byte, quantum)
+			block = make([]byte, quantum/64)
 		}
 		n, err := 0, error(nil)
 		for n < quantum && err == nil { // io.ReadFull cannot tell a body that ends from one that breaks off
+			if n == len(block) { // most are short
+				block = append(block, make([]byte, quantum-n)...)
+			}
 			var k int
 			k, err = r.Read(block[n:])
 			n += k
