@@ -10,6 +10,7 @@ import (
 	"hash/crc32"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -71,7 +72,7 @@ func (c *content) read(r io.Reader, whole bool, total int64) error {
 		n, err := 0, error(nil)
 		for n < quantum && err == nil { // io.ReadFull cannot tell a body that ends from one that breaks off
 			if n == len(block) { // most are short
-				block = append(block, make([]byte, quantum-n)...)
+				block = slices.Grow(block, quantum-n)[:quantum]
 			}
 			var k int
 			k, err = r.Read(block[n:])
