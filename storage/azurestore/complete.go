@@ -37,11 +37,9 @@ func (s *Store) complete(ctx context.Context, lease *tus.Lease) error {
 		return fmt.Errorf("%w: blocks of %d bytes instead of %d", tus.ErrCorrupt, n, u.Length)
 	}
 	made, strays, err := s.assemble(ctx, lease, &c)
-	if err == nil {
-		err = s.publish(ctx, key, made)
-	}
-	if err != nil {
-		err = s.settle(ctx, u, key, err)
+	copying, err := s.place(ctx, u, key, made, err)
+	if copying {
+		return err // and keep what is copied
 	}
 	if err == nil {
 		for i := range max(len(c.Stages), 1) {
@@ -94,15 +92,19 @@ func nameOf(o *object) []string {
 }
 
 // assembleEmpty makes a blob without bytes: there are no blocks whose removal would stop a late call. So it looks for the sign of
-// removal once the blob is there. Remove leaves the sign and then looks for blobs: one of the two sees the other.
+// removal once the blob is there. Remove leaves the sign and then looks for blobs: one of the two sees the other. The blob has one name
+// for all calls, so it is taken back for a sign alone: where nobody can tell, another call may be about to copy it.
 func (s *Store) assembleEmpty(ctx context.Context, u *tus.Upload) (*object, []string, error) {
 	name := s.stageName(lifeOf(u), 0)
 	made, err := s.commit(ctx, u, name, nil, nil, 0)
 	if err == nil {
 		err = s.gone(ctx, u)
 	}
-	if err != nil {
+	switch {
+	case errors.Is(err, errGone):
 		return nil, []string{name}, err
+	case err != nil:
+		return nil, nil, err
 	}
 	return made, nil, nil
 }
@@ -183,22 +185,36 @@ func (s *Store) published(ctx context.Context, u *tus.Upload, key string) (*obje
 	}
 }
 
+// place publishes what was assembled, where that went well, and finds out what has come of it. It reports, with an error, whether what was
+// assembled may still be copied: nobody could look.
+func (s *Store) place(ctx context.Context, u *tus.Upload, key string, made *object, failed error) (copying bool, err error) {
+	if err = failed; err == nil {
+		err = s.publish(ctx, key, made)
+	}
+	if err == nil {
+		return false, nil
+	}
+	seen, err := s.settle(ctx, u, key, err)
+	return failed == nil && !seen, err
+}
+
 // settle explains an error of a request that was to publish, or to prepare that: the object may be in place all the same. Where
-// it is not, a block that is not there is lost: who else published it would have left it there.
-func (s *Store) settle(ctx context.Context, u *tus.Upload, key string, why error) error {
+// it is not, a block that is not there is lost: who else published it would have left it there. It reports whether the object
+// could be looked for.
+func (s *Store) settle(ctx context.Context, u *tus.Upload, key string, why error) (bool, error) {
 	o, err := s.published(ctx, u, key)
 	switch {
 	case err != nil:
 		// What why means is not known while the object cannot be looked for: only err's kind counts.
-		return fmt.Errorf("%w, after %s", err, why.Error())
+		return errors.Is(err, tus.ErrExists), fmt.Errorf("%w, after %s", err, why.Error())
 	case o != nil:
-		return nil
+		return true, nil
 	case errors.Is(why, tus.ErrNotFound): // a part's
-		return why
+		return true, why
 	case isNoBlock(why) || errors.Is(why, errLost):
-		return fmt.Errorf("%w: %w", tus.ErrCorrupt, why)
+		return true, fmt.Errorf("%w: %w", tus.ErrCorrupt, why)
 	case isTaken(why) || isMissing(why) || errors.Is(why, errCopying): // taken, and free again meanwhile; or a source that was just removed
-		return fmt.Errorf("%w: %w", tus.ErrUnavailable, why)
+		return true, fmt.Errorf("%w: %w", tus.ErrUnavailable, why)
 	}
-	return why
+	return true, why
 }

@@ -62,12 +62,13 @@
 //	Complete, list committed                 the next one finds it: birth, id and length say whose it is
 //	Complete, an answer to the copy lost     the key is taken: the object's birth, id and length say success
 //	Complete, while the store copies         as a rule a copy has ended when it is answered. Else it is waited for, and what it copies is
-//	                                         kept; one that failed is taken away, and made again
+//	                                         kept, also where nobody can look how far it is; one that failed is taken away, and made again
 //	Complete, stages not deleted             they lie there until the next Complete, Remove or Collect. Since a copy has ended before an
 //	                                         upload is Done, nobody reads them
 //	Complete, while another one is at it     both commit the same list; one of them publishes. Blocks that are gone, and no object: lost
 //	Complete, late, after Remove             no blocks: nothing to commit; no blob: nothing to copy. Without bytes it makes a blob and then looks
 //	                                         for the sign; Remove leaves the sign and then looks for blobs. One of them sees the other
+//	                                         It takes the blob back for a sign, and not because it cannot look: another call may copy it
 //	Concat, at any place                     as Complete; the parts are as they were
 //	Concat, late, after Remove               as Complete without bytes: it makes a blob of its own before it looks for the sign
 //	Remove, at any place                     sign, pieces until a list finds none, object, in this order; repeated from the start

@@ -40,29 +40,35 @@ func (s *Store) concat(ctx context.Context, lease *tus.Lease, parts []tus.Upload
 	if total := sizeOf(sources); total != u.Length {
 		return fmt.Errorf("%w: the parts have %d bytes of %d", tus.ErrCorrupt, total, u.Length)
 	}
-	var made *object
-	var strays []string
-	if u.Length == 0 {
-		made, strays, err = s.assembleEmpty(ctx, u)
-	} else {
-		made, err = s.join(ctx, lease, sources, nil)
-		if isMissing(err) || isTaken(err) {
-			err = fmt.Errorf("%w: a part's object is gone: %w", tus.ErrNotFound, err)
-		}
-		if err == nil {
-			err = s.gone(ctx, u)
-		}
+	made, strays, err := s.assembleParts(ctx, lease, sources)
+	copying, err := s.place(ctx, u, key, made, err)
+	if copying {
+		return err // and keep what is copied
 	}
-	if err == nil {
-		err = s.publish(ctx, key, made)
+	if err == nil && u.Length == 0 {
+		strays = append(strays, s.stageName(lifeOf(u), 0))
 	}
-	if err != nil {
-		err = s.settle(ctx, u, key, err)
-	}
-	for _, name := range append(strays, nameOf(made)...) {
+	for _, name := range strays {
 		_ = s.remove(ctx, name, nil)
 	}
 	return err
+}
+
+// assembleParts makes one blob of the parts, and then looks whether the upload was removed. It returns the names of what it made that
+// is this call's own, with an error too.
+func (s *Store) assembleParts(ctx context.Context, lease *tus.Lease, sources []*object) (*object, []string, error) {
+	u := &lease.Upload
+	if u.Length == 0 {
+		return s.assembleEmpty(ctx, u)
+	}
+	made, err := s.join(ctx, lease, sources, nil)
+	if isMissing(err) || isTaken(err) {
+		err = fmt.Errorf("%w: a part's object is gone: %w", tus.ErrNotFound, err)
+	}
+	if err == nil {
+		err = s.gone(ctx, u)
+	}
+	return made, nameOf(made), err
 }
 
 // sources looks at the parts' objects, each once. Those without bytes are left out.

@@ -1,6 +1,8 @@
 package azurestore
 
 import (
+	"errors"
+	"net/http"
 	"strings"
 	"testing"
 
@@ -120,5 +122,85 @@ func TestRemoveSeesWhatIsJoinedWhileItRemoves(t *testing.T) {
 	}
 	if left := left(t, s, late.Upload); len(left) > 0 {
 		t.Errorf("left behind: %q", left)
+	}
+}
+
+// One that completes an upload without bytes, or joins parts without any, while another one cannot look whether the upload was removed, or
+// cannot copy: that takes nothing from it.
+func TestOneThatFailsTakesNothingFromAnother(t *testing.T) {
+	s, w := onAzurite(t, Options{})
+	parts := partials(t, s, "", "")
+	for _, op := range []string{"GetBlobProperties", "CopyBlob"} {
+		for _, role := range []tus.Role{tus.Whole, tus.Final} {
+			p := joining(t, s, 0)
+			u := &p.lease.Upload
+			u.Concat.Role = role
+			do := func(l tus.Lease) (err error) {
+				if role == tus.Final {
+					_, err = s.Concat(t.Context(), l, parts)
+				} else {
+					_, err = s.Complete(t.Context(), l)
+				}
+				return err
+			}
+			ran := before(w, "CopyBlob", func() {
+				w.set(func(w *wire) {
+					w.play = func(c call) (*http.Response, error) {
+						if c.op == op && (op == "CopyBlob" || strings.HasSuffix(c.name, "/"+signName)) {
+							return answer(c.req, http.StatusServiceUnavailable, "ServerBusy"), nil
+						}
+						return nil, nil
+					}
+				})
+				other := p.lease
+				other.Epoch++
+				if err := do(other); !errors.Is(err, tus.ErrUnavailable) {
+					t.Errorf("%s, %v: the other: %v", op, role, err)
+				}
+				w.set(func(w *wire) { w.play = nil })
+			})
+			if err := do(p.lease); err != nil || !*ran {
+				t.Errorf("%s, %v: %v, %v", op, role, *ran, err)
+			}
+			if left := left(t, s, *u); len(left) != 1 {
+				t.Errorf("%s, %v: there is %q", op, role, left)
+			}
+		}
+	}
+}
+
+// What is copied is kept also where nobody can tell how far the copy has come.
+func TestACopyThatCannotBeLookedAt(t *testing.T) {
+	s, w := onAzurite(t, Options{})
+	s.full = 2
+	p := newUpload(t, s, tus.Unknown)
+	for range 3 {
+		p.append("bytes")
+	}
+	parts, final := partials(t, s, "some", "parts"), joining(t, s, 9)
+	copied := false
+	w.set(func(w *wire) {
+		w.edit = func(c call, res *http.Response) {
+			if c.op == "CopyBlob" {
+				copied = true
+				res.Header.Set("x-ms-copy-status", "pending")
+			}
+		}
+		w.play = func(c call) (*http.Response, error) {
+			switch {
+			case c.op == "GetBlobProperties" && copied:
+				return answer(c.req, http.StatusServiceUnavailable, "ServerBusy"), nil
+			case c.op == "DeleteBlob":
+				t.Errorf("%s was deleted", c.name)
+			}
+			return nil, nil
+		}
+	})
+	if err := p.complete(); !errors.Is(err, tus.ErrUnavailable) || !copied {
+		t.Error(copied, err)
+	}
+	copied = false
+	if _, err := s.Concat(t.Context(), final.lease, parts); !errors.Is(err, tus.ErrUnavailable) || !copied {
+		t.Error(copied, err)
 	}
 }
