@@ -1,13 +1,13 @@
 // Package sim plays the engine, whole, through schedules that hardly ever happen: for tests.
 //
-// A schedule is one seed. It has two or three replicas, each a tus.Handler with a clock of its own, over one database (the lease
-// rules of package state over a table) and one store ([Store]: package memstore, which keeps S3's semantics, each call one step; or a
-// driver over its store's own semantics, each request of the driver's a step: see package s3store's tests); clients that bring in one to six
-// files over them; sweepers; and a scheduler. Every step over the boundary of a process stands still until the scheduler picks it:
-// each call to State, Storage and hooks, each Read within an Append, the answer of an Append, each request on its way in and each
-// answer on its way out. In some schedules each access to the table takes the place of the call to State, so that others come in between
-// the read and the write of one call. So the order of these steps, and the time that passes between them, are the seed's. Time is that of
-// testing/synctest.
+// A schedule is one seed. It has two or three replicas, each a tus.Handler with a clock of its own, over one database (the lease rules
+// of package state over a table) and one store ([Store]: package memstore, which keeps S3's semantics, each call one step; or a driver
+// over its store's own semantics, each request of the driver's a step: see the tests of packages s3store and azurestore); clients that
+// bring in one to six files over them; sweepers; and a scheduler. Every step over the boundary of a process stands still until the
+// scheduler picks it: each call to State, Storage and hooks, each Read within an Append, the answer of an Append, each request on its
+// way in and each answer on its way out. In some schedules each access to the table takes the place of the call to State, so that
+// others come in between the read and the write of one call. So the order of these steps, and the time that passes between them, are
+// the seed's. Time is that of testing/synctest.
 //
 // What can happen to a step, until a point in time that the seed chooses: its process is killed before it or after it; its process is
 // frozen, for up to five minutes, and wakes up in the middle of what others have done since, or after they have finished; it is held back
@@ -44,7 +44,8 @@
 // and deletions, the comparison at the end, and others. Each is noticed, the rarest (the epoch, where the nonce stays, and that nothing
 // lies beside a finished upload) by one schedule in some 500, the others far more often.
 //
-// Over s3store it found what no other test had: an object taken back because nobody could tell whether the upload was removed.
+// Over s3store it found what no other test had: an object taken back because nobody could tell whether the upload was removed. Over
+// azurestore nothing yet.
 //
 // Not simulated: what lies below the ports of the other drivers, which package storetest and their own tests are for; downloads; clients
 // other than tus 1.0.0.
@@ -53,6 +54,7 @@
 //
 //	go test ./internal/sim                     five thousand schedules, some 4 ms of processor time each
 //	go test ./storage/s3store -run TestSchedules     three thousand over S3's driver, some 10 ms each
-//	make sim                                   a million, and 50,000 over S3's driver; SCHEDULES=n SEED=n for others
+//	go test ./storage/azurestore -run TestSchedules  thirteen hundred over Azure's driver and its client library, some 15 ms each
+//	make sim                                   a million, and 50,000 over each of these; SCHEDULES=n SEED=n for others
 //	go test ./internal/sim -run TestSchedules -sim.n 1 -sim.seed 7 -sim.trace -v   one, step by step
 package sim

@@ -98,4 +98,5 @@
 // Complete comes still later, the object is back. Accounts with hierarchical namespaces: nothing was tried there. All here was run against
 // Azurite 3.37.0, and never against a real account; answers that Azurite does not give, copies that take their time and delegated keys, were
 // played to it.
+// The whole engine is played over each request, under simulated faults, with a store of the tests' own: package sim says how.
 package azurestore
