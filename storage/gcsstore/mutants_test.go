@@ -6,6 +6,24 @@ import (
 	"github.com/fileloft/fileloft/internal/sim"
 )
 
+// What Concat does before it publishes.
+const (
+	joinsParts = `	ps, made, err = s.tree(ctx, lease, ps)
+	if err == nil && len(made) == 0 {
+		var p piece
+		p, _, err = s.composed(ctx, lease, ps)
+		ps, made = []piece{p}, []string{p.Name}
+	}
+	if isMissing(err) || isTaken(err) {
+		err = fmt.Errorf("%w: a part's object is gone: %w", tus.ErrNotFound, err)
+	}
+`
+	looks = `	if err == nil {
+		err = s.gone(ctx, &lease.Upload)
+	}
+`
+)
+
 // mutants are the driver with one of its rules taken out.
 var mutants = map[string]sim.Mutant{
 	"names": {
@@ -42,16 +60,11 @@ var mutants = map[string]sim.Mutant{
 		Rule: "the object is deleted after the pieces that it could be made of again", File: "storage/gcsstore/remove.go",
 		From: "	// A late Complete may compose what", To: "	if mutant == \"last\" {\n		if err := s.removeObject(ctx, u, key); err != nil {\n			return err\n		}\n		key += \"?\"\n	}\n	// A late Complete may compose what",
 	},
-	"own": {
-		Rule: "Concat publishes a piece of the final upload's own", File: "storage/gcsstore/concat.go",
-		From: "	ps, made, err = s.tree(ctx, lease, ps)\n	if err == nil && len(made) == 0 {\n",
-		To: "	if mutant == \"behind\" {\n		if err := s.gone(ctx, &lease.Upload); err != nil {\n			return st, nil, err\n		}\n	}\n" +
-			"	ps, made, err = s.tree(ctx, lease, ps)\n	if err == nil && len(made) == 0 && mutant != \"own\" {\n",
-	},
 	"behind": {
 		Rule: "the sign is looked for when the piece is there", File: "storage/gcsstore/concat.go",
-		From: "	if err == nil {\n		err = s.gone(ctx, &lease.Upload)\n	}\n",
-		To:   "	if err == nil && mutant != \"behind\" {\n		err = s.gone(ctx, &lease.Upload)\n	}\n",
+		From: joinsParts + looks,
+		To: "	if mutant == \"behind\" {\n		if err := s.gone(ctx, &lease.Upload); err != nil {\n			return st, nil, err\n		}\n	}\n" + joinsParts +
+			"	if err == nil && mutant != \"behind\" {\n		err = s.gone(ctx, &lease.Upload)\n	}\n",
 	},
 	"swept": {
 		Rule: "Collect takes the pieces of an upload that is done", File: "storage/gcsstore/remove.go",
