@@ -2,7 +2,7 @@
 //
 // A schedule is one seed. It has two or three replicas, each a tus.Handler with a clock of its own, over one database (the lease rules
 // of package state over a table) and one store ([Store]: package memstore, which keeps S3's semantics, each call one step; or a driver
-// over its store's own semantics, each request of the driver's a step: see the tests of packages s3store and azurestore); clients that
+// over its store's own semantics, each request of the driver's a step: see the tests of packages s3store, gcsstore and azurestore); clients that
 // bring in one to six files over them; sweepers; and a scheduler. Every step over the boundary of a process stands still until the
 // scheduler picks it: each call to State, Storage and hooks, each Read within an Append, the answer of an Append, each request on its
 // way in and each answer on its way out. In some schedules each access to the table takes the place of the call to State, so that
@@ -44,16 +44,17 @@
 // and deletions, the comparison at the end, and others. Each is noticed, the rarest (the epoch, where the nonce stays, and that nothing
 // lies beside a finished upload) by one schedule in some 500, the others far more often.
 //
-// Over s3store it found what no other test had: an object taken back because nobody could tell whether the upload was removed. Over
-// azurestore nothing yet.
+// Over s3store it found what no other test had: an object taken back because nobody could tell whether the upload was removed. The same
+// look at azurestore found blobs that one call took away while another was about to copy them.
 //
-// Not simulated: what lies below the ports of the other drivers, which package storetest and their own tests are for; downloads; clients
-// other than tus 1.0.0.
+// Not simulated: what lies below the ports of filestore and of the states, which packages storetest and statetest and their own tests are for;
+// downloads; clients other than tus 1.0.0.
 //
 // # How to run it
 //
 //	go test ./internal/sim                     five thousand schedules, some 4 ms of processor time each
 //	go test ./storage/s3store -run TestSchedules     three thousand over S3's driver, some 10 ms each
+//	go test ./storage/gcsstore -run TestSchedules    eighteen hundred over the driver for Cloud Storage and its client library
 //	go test ./storage/azurestore -run TestSchedules  thirteen hundred over Azure's driver and its client library, some 15 ms each
 //	make sim                                   a million, and 50,000 over each of these; SCHEDULES=n SEED=n for others
 //	go test ./internal/sim -run TestSchedules -sim.n 1 -sim.seed 7 -sim.trace -v   one, step by step
