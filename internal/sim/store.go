@@ -2,7 +2,10 @@ package sim
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
+	"net"
+	"syscall"
 
 	"github.com/fileloft/fileloft/tus"
 )
@@ -46,6 +49,17 @@ type Process struct{ rep *replica }
 // that is dead nothing reaches anything.
 func Do[T any](ctx context.Context, p *Process, op string, id tus.ID, f func() (T, error)) (T, error) {
 	return invoke(ctx, p.rep, op, id, func(context.Context) (T, error) { return f() })
+}
+
+// Request takes a step as a client library does that tries again where an answer was lost, up to so many times in all. Where the last one was
+// lost too, the error is that of a connection which was reset.
+func Request[T any](ctx context.Context, p *Process, tries int, op string, id tus.ID, f func() (T, error)) (out T, err error) {
+	for range tries {
+		if out, err = Do(ctx, p, op, id, f); !errors.Is(err, ErrLost) {
+			return out, err
+		}
+	}
+	return out, &net.OpError{Op: "read", Net: "tcp", Err: syscall.ECONNRESET}
 }
 
 // Wait takes a step with nothing to do.

@@ -67,7 +67,7 @@
 //	                                         upload is Done, nobody reads them
 //	Complete, while another one is at it     both commit the same list; one of them publishes. Blocks that are gone, and no object: lost
 //	Complete, late, after Remove             no blocks: nothing to commit; no blob: nothing to copy. Without bytes it makes a blob and then looks
-//	                                         for the sign; Remove leaves the sign and then looks for blobs. One of them sees the other
+//	                                         for the sign; Remove leaves the sign and then looks for blobs. One of them sees the other.
 //	                                         It takes the blob back for a sign, and not because it cannot look: another call may copy it
 //	Concat, at any place                     as Complete; the parts are as they were
 //	Concat, late, after Remove               as Complete without bytes: it makes a blob of its own before it looks for the sign

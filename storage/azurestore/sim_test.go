@@ -6,11 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"net"
 	"net/http"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -138,8 +136,6 @@ type requests struct {
 	p *sim.Process
 }
 
-var errReset = &net.OpError{Op: "read", Net: "tcp", Err: syscall.ECONNRESET}
-
 // Do makes a request, and again where its answer was lost and the client library tries again.
 func (r *requests) Do(req *http.Request) (*http.Response, error) {
 	in, err := arrived(req)
@@ -147,16 +143,11 @@ func (r *requests) Do(req *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	op, id := r.step(&in)
-	for range r.tries {
-		out, err := sim.Do(req.Context(), r.p, op, id, func() (fakeReply, error) { return r.f.serve(&in), nil })
-		if err == nil {
-			return out.response(req), nil
-		}
-		if !errors.Is(err, sim.ErrLost) {
-			return nil, err
-		}
+	out, err := sim.Request(req.Context(), r.p, r.tries, op, id, func() (fakeReply, error) { return r.f.serve(&in), nil })
+	if err != nil {
+		return nil, err
 	}
-	return nil, errReset
+	return out.response(req), nil
 }
 
 var verbs = map[string]string{

@@ -8,7 +8,6 @@ import (
 	"hash/crc32"
 	"io"
 	"math/rand/v2"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -154,18 +153,13 @@ func (r *requests) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	op, id := r.parse(req)
 	r.delay(op, id)
-	for range tries {
-		a, err := sim.Do(req.Context(), r.p, op, id, func() (*http.Response, error) { return r.arrive(req, body), nil })
-		if !errors.Is(err, sim.ErrLost) {
-			return a, err
-		}
-	}
-	if r.busy {
+	a, err := sim.Request(req.Context(), r.p, tries, op, id, func() (*http.Response, error) { return r.arrive(req, body), nil })
+	if r.busy && errors.Is(err, syscall.ECONNRESET) {
 		rec := httptest.NewRecorder()
 		http.Error(rec, "try again", http.StatusServiceUnavailable)
 		return rec.Result(), nil
 	}
-	return nil, &net.OpError{Op: "read", Net: "tcp", Err: syscall.ECONNRESET}
+	return a, err
 }
 
 // delay is that of a request on its way, by a lot that does not depend on the order of those who draw.

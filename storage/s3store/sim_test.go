@@ -7,10 +7,8 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
-	"net"
 	"net/url"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -109,7 +107,7 @@ type requests struct {
 }
 
 // request makes one, and again where its answer was lost and the client library tries again.
-func request[T any](ctx context.Context, r *requests, verb string, key *string, number int32, do func() (T, error)) (out T, err error) {
+func request[T any](ctx context.Context, r *requests, verb string, key *string, number int32, do func() (T, error)) (T, error) {
 	id, what := r.parse(*key)
 	op := verb
 	if strings.HasSuffix(verb, " ") {
@@ -118,12 +116,7 @@ func request[T any](ctx context.Context, r *requests, verb string, key *string, 
 	if number > 0 {
 		op = fmt.Sprint(op, " ", number)
 	}
-	for range r.tries {
-		if out, err = sim.Do(ctx, r.p, op, id, do); !errors.Is(err, sim.ErrLost) {
-			return out, err
-		}
-	}
-	return out, &net.OpError{Op: "read", Net: "tcp", Err: syscall.ECONNRESET}
+	return sim.Request(ctx, r.p, r.tries, op, id, do)
 }
 
 // parse tells whose a key is, and what is there.
