@@ -150,12 +150,12 @@ func (x *exchange) cut() {
 
 // stall holds the request.
 func (x *exchange) stall() {
-	x.did(Stall)
 	held, err := hold(x.r.Body)
 	if err != nil {
 		x.reset() // the client left amid its body
 	}
 	defer held.Close()
+	x.did(Stall)
 	late := time.NewTimer(x.p.opt.Stall)
 	defer late.Stop()
 	select {
