@@ -51,9 +51,10 @@ func (w *world) checkBrawl() {
 	}
 }
 
-// fight appends until the upload is done, by whomever.
+// fight appends until the upload is done, by whomever. The pauses grow: where a step takes longer than the others' pauses, nobody would ever
+// come to a commit.
 func (w *world) fight(l *life, body []byte) {
-	for {
+	for most := w.cfg.Pause; ; most += w.cfg.Pause / 4 {
 		lease := l.acquire(w.s, int64(len(body)))
 		off := lease.Upload.Offset
 		switch {
@@ -80,7 +81,7 @@ func (w *world) fight(l *life, body []byte) {
 				w.fail("append under the newest epoch: %w", err)
 			}
 		}
-		time.Sleep(time.Duration(w.rng.Int64N(int64(w.cfg.Pause)))) // let others win too
+		time.Sleep(time.Duration(w.rng.Int64N(int64(most)))) // let others win too
 	}
 }
 
