@@ -76,33 +76,38 @@ func buildMutants(t *testing.T, mutants map[string]Mutant) string {
 	return program
 }
 
-var seedLine = regexp.MustCompile(`seed (\d+): (.*)`)
+var noticed = regexp.MustCompile(`((?:seed|order) \d+): (.*)`)
 
-// EachRuleIsNeeded takes the rules out, one at a time, and wants the package's TestSchedules to notice within as many schedules as it
-// plays without -short.
+// EachRuleIsNeeded takes the rules out, one at a time, and wants the package's TestOrders or TestSchedules to notice, within as many
+// schedules as that plays without -short.
 func EachRuleIsNeeded(t *testing.T, c Config, mutants map[string]Mutant) {
 	if testing.Short() {
 		t.Skip("=== SKIPPED: it builds a program of its own; run it without -short ===")
 	}
 	program := buildMutants(t, mutants)
-	play := func(name string, n uint64) (string, error) {
-		cmd := exec.CommandContext(t.Context(), program, "-test.run", "^TestSchedules$", "-sim.n", strconv.FormatUint(n, 10), "-sim.fails", "1")
+	play := func(name, test string, n uint64) (string, error) {
+		cmd := exec.CommandContext(t.Context(), program, "-test.run", "^"+test+"$", "-sim.n", strconv.FormatUint(n, 10), "-sim.fails", "1")
 		cmd.Env = append(cmd.Environ(), "FILELOFT_MUTANT="+name)
 		out, err := cmd.CombinedOutput()
 		return string(out), err
 	}
-	if out, err := play("", c.short()); err != nil {
+	if out, err := play("", "TestSchedules", c.short()); err != nil {
 		t.Fatalf("with all rules in force: %v\n%s", err, out)
 	}
-	names := slices.Sorted(maps.Keys(mutants))
-	for _, name := range names {
+	for _, name := range slices.Sorted(maps.Keys(mutants)) {
 		t.Run(name, func(t *testing.T) {
-			out, err := play(name, c.ordinary())
-			found := seedLine.FindStringSubmatch(out)
+			out, err := play(name, "TestSchedules", c.short())
+			if err == nil {
+				out, err = play(name, "TestOrders", 0)
+			}
+			if err == nil {
+				out, err = play(name, "TestSchedules", c.ordinary())
+			}
+			found := noticed.FindStringSubmatch(out)
 			if err == nil || found == nil {
 				t.Fatalf("nobody noticed that it is no longer so that %s: %v\n%s", mutants[name].Rule, err, out)
 			}
-			t.Logf("seed %s: %s", found[1], found[2])
+			t.Logf("%s: %s", found[1], found[2])
 		})
 	}
 }

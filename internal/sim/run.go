@@ -15,7 +15,7 @@ import (
 var (
 	schedules = flag.Uint64("sim.n", 0, "how many schedules to run; 0: so many as the store deserves")
 	first     = flag.Uint64("sim.seed", 1, "the seed of the first schedule")
-	fails     = flag.Int("sim.fails", 5, "after how many failed schedules to give up")
+	fails     = flag.Int("sim.fails", 5, "after how many failed schedules, or orders, to give up")
 	trace     = flag.Bool("sim.trace", false, "print what happens in the schedule")
 )
 

@@ -23,3 +23,5 @@ func TestASeedIsASchedule(t *testing.T) {
 		t.Errorf("only %d of %d seeds gave the same trace twice", same, n)
 	}
 }
+
+func TestOrders(t *testing.T) { Orders(t, inMemory) }

@@ -22,6 +22,8 @@ type Config struct {
 	// Changes and Reads are the names of the steps that processes take in the store: those that change something may arrive late, or
 	// twice. Of Rare ones a schedule has few, and they meet more trouble.
 	Changes, Reads, Rare []string
+	// Ways are the first seeds for New in whose stores Orders plays. Default 0 to 3.
+	Ways []uint64
 	// Schedules is how many are played without -short; a twentieth of it with -short. Default 5000.
 	Schedules int
 }

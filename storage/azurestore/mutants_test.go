@@ -6,6 +6,18 @@ import (
 	"github.com/fileloft/fileloft/internal/sim"
 )
 
+// againAndDiscard takes the place of Remove's return.
+const againAndDiscard = `	if mutant == "discard" {
+		for _, name := range found {
+			if err := s.remove(ctx, name, nil); err != nil {
+				return false, err
+			}
+		}
+		return false, nil
+	}
+	return len(found) > 0 && mutant != "again", s.removePieces(ctx, found)
+`
+
 // mutants are the driver with one of its rules taken out.
 var mutants = map[string]sim.Mutant{
 	"ids": {
@@ -45,13 +57,16 @@ var mutants = map[string]sim.Mutant{
 		Rule: "what is copied is what was looked at, and not what is being discarded", File: "storage/azurestore/complete.go",
 		From: "	to := s.client.NewBlobClient(key)\n", To: "	if mutant == \"same\" {\n		o.SourceModifiedAccessConditions = nil\n	}\n	to := s.client.NewBlobClient(key)\n",
 	},
+	"again": {
+		Rule: "Remove lists until there is nothing", File: "storage/azurestore/remove.go",
+		From: "	return len(found) > 0, s.removePieces(ctx, found)\n", To: againAndDiscard,
+	},
 	"discard": {
-		Rule: "an empty list throws away what is staged, before a blob is deleted", File: "storage/azurestore/remove.go",
-		From: "	return len(found) > 0, s.removePieces(ctx, found)\n", To: "	if mutant == \"discard\" {\n		for _, name := range found {\n			if err := s.remove(ctx, name, nil); err != nil {\n				return false, err\n			}\n		}\n		return false, nil\n	}\n	return len(found) > 0, s.removePieces(ctx, found)\n",
+		Rule: "an empty list throws away what is staged, before a blob is deleted", // with again's text
 	},
 	"sign": {
 		Rule: "Remove leaves a sign where a late Complete needs no blocks", File: "storage/azurestore/remove.go",
-		From: "		if err := s.leaveSign(ctx, u); err != nil {", To: "		if err := s.leaveSign(ctx, u); mutant == \"sign\" {\n			_ = s.remove(ctx, s.dir(lifeOf(u))+signName, nil)\n		} else if err != nil {",
+		From: "		if err := s.leaveSign(ctx, u); err != nil {", To: "		if err := s.leaveSign(ctx, u); mutant == \"sign\" || mutant == \"order\" {\n			_ = s.remove(ctx, s.dir(lifeOf(u))+signName, nil)\n		} else if err != nil {",
 	},
 	"look": {
 		Rule: "who makes a blob without blocks looks for the sign before it is published", File: "storage/azurestore/complete.go",
@@ -72,6 +87,10 @@ var mutants = map[string]sim.Mutant{
 	"uncommitted": {
 		Rule: "lists ask for blobs that have nothing but staged blocks", File: "storage/azurestore/remove.go",
 		From: "UncommittedBlobs: true}", To: "UncommittedBlobs: mutant != \"uncommitted\"}",
+	},
+	"order": {
+		Rule: "Remove leaves its sign before it looks for blobs", File: "storage/azurestore/remove.go",
+		From: "	return s.removeObject(ctx, u, key)\n}\n\n// leaveSign", To: "	if mutant == \"order\" {\n		_ = s.leaveSign(ctx, u)\n	}\n	return s.removeObject(ctx, u, key)\n}\n\n// leaveSign",
 	},
 }
 

@@ -1,6 +1,7 @@
 package gcsstore
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/fileloft/fileloft/internal/sim"
@@ -50,7 +51,7 @@ var mutants = map[string]sim.Mutant{
 	},
 	"sign": {
 		Rule: "Remove leaves a sign where a late Complete needs no committed piece", File: "storage/gcsstore/remove.go",
-		From: "	if u.Concat.Role == tus.Final || u.Offset", To: "	if mutant == \"sign\" {\n	} else if u.Concat.Role == tus.Final || u.Offset",
+		From: "	if u.Concat.Role == tus.Final || u.Offset", To: "	if mutant == \"sign\" || mutant == \"order\" {\n	} else if u.Concat.Role == tus.Final || u.Offset",
 	},
 	"look": {
 		Rule: "who needs no committed piece looks for the sign before it publishes", File: "storage/gcsstore/remove.go",
@@ -63,7 +64,8 @@ var mutants = map[string]sim.Mutant{
 	"behind": {
 		Rule: "the sign is looked for when the piece is there", File: "storage/gcsstore/concat.go",
 		From: joinsParts + looks,
-		To: "	if mutant == \"behind\" {\n		if err := s.gone(ctx, &lease.Upload); err != nil {\n			return st, nil, err\n		}\n	}\n" + joinsParts +
+		To: "	if mutant == \"behind\" {\n		if err := s.gone(ctx, &lease.Upload); err != nil {\n			return st, nil, err\n		}\n	}\n" +
+			strings.Replace(joinsParts, "len(made) == 0 {", "len(made) == 0 && mutant != \"own\" {", 1) +
 			"	if err == nil && mutant != \"behind\" {\n		err = s.gone(ctx, &lease.Upload)\n	}\n",
 	},
 	"swept": {
@@ -73,6 +75,17 @@ var mutants = map[string]sim.Mutant{
 	"partial": {
 		Rule: "Collect leaves the object of a part that is done", File: "storage/gcsstore/remove.go",
 		From: "			return piece == objectName ||", To: "			return piece == objectName && mutant != \"partial\" ||",
+	},
+	"own": {
+		Rule: "Concat publishes a piece of the final upload's own", // with behind's text
+	},
+	"again": {
+		Rule: "Remove lists until there is nothing", File: "storage/gcsstore/remove.go",
+		From: "	return len(found) > 0, s.removeFound(ctx, found)\n", To: "	return len(found) > 0 && mutant != \"again\", s.removeFound(ctx, found)\n",
+	},
+	"order": {
+		Rule: "Remove leaves its sign before it looks for pieces", File: "storage/gcsstore/remove.go",
+		From: "	return s.removeObject(ctx, u, key)\n}\n\n// leaveSign", To: "	if mutant == \"order\" {\n		_ = s.leaveSign(ctx, u)\n	}\n	return s.removeObject(ctx, u, key)\n}\n\n// leaveSign",
 	},
 }
 

@@ -40,6 +40,7 @@ var simulated = sim.Config{
 	Rare: []string{
 		"put sign", "compose piece", "compose object", "rewrite object", "delete", "get piece", "get sign", "get object", "list pieces",
 	},
+	Ways:      []uint64{5, 16, 1, 8}, // pieces by two; by many, and a storage class; bodies of one chunk; bodies that are short of memory
 	Schedules: 1800,
 }
 
