@@ -212,6 +212,7 @@ SEED      ?= 1
 VARIANTS  ?= 12
 sim: ## Play SCHEDULES (default 1000000) simulated schedules with faults from SEED on, and a twentieth of it, and all orders of races, over each cloud's driver
 	$(GO) test ./internal/sim -run '^TestSchedules$$' -v -count 1 -timeout 0 -args -sim.n $(SCHEDULES) -sim.seed $(SEED)
+	$(GO) test ./internal/sim -run '^TestMeetings$$' -v -count 1 -timeout 0 -args -sim.turns 3
 	for driver in s3store gcsstore azurestore; do \
 		$(GO) test ./storage/$$driver -run '^TestOrders$$' -v -count 1 -timeout 0 -args -sim.variants $(VARIANTS) || exit; \
 		$(GO) test ./storage/$$driver -run '^TestSchedules$$' -v -count 1 -timeout 0 -args -sim.n $$(( ($(SCHEDULES) + 19) / 20 )) -sim.seed $(SEED) || exit; \

@@ -37,6 +37,10 @@
 // to the other, or dies. It does so in several ways that the store and the driver's options may take, and wants the same of the end: an
 // object byte for byte, or nothing at all, after one sweep; no name written twice; no word of corruption.
 //
+// TestMeetings does the same with requests to the whole engine: two of PATCH, HEAD, DELETE and Sweep meet at one upload, in the middle, before its
+// object is in place, or when it has expired; or at one that is made of parts. A process that has given way is frozen: its lease ends, and others take over.
+// Then a client and sweeps bring all to its end, and what must hold is what holds in a schedule.
+//
 // # What is deterministic
 //
 // All that the scheduler and the clients decide, the ids of uploads, the order of the steps and their times. No two steps happen at one
@@ -65,6 +69,8 @@
 //	go test ./storage/gcsstore -run TestSchedules    eighteen hundred over the driver for Cloud Storage and its client library
 //	go test ./storage/azurestore -run TestSchedules  thirteen hundred over Azure's driver and its client library, some 15 ms each
 //	go test ./storage/s3store -run TestOrders        the races over S3's driver, in four ways; also in gcsstore and azurestore
-//	make sim                                   a million, and 50,000 and the races in twelve ways over each of these; SCHEDULES=n SEED=n VARIANTS=n for others
+//	go test ./internal/sim -run TestMeetings -args -sim.turns 3   requests that meet, with three turns
+//	make sim                                   a million, meetings with three turns, and over each driver 50,000 and the races in twelve ways;
+//	                                           SCHEDULES=n SEED=n VARIANTS=n for others
 //	go test ./internal/sim -run TestSchedules -sim.n 1 -sim.seed 7 -sim.trace -v   one, step by step
 package sim

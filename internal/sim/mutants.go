@@ -78,8 +78,8 @@ func buildMutants(t *testing.T, mutants map[string]Mutant) string {
 
 var noticed = regexp.MustCompile(`((?:seed|order) \d+): (.*)`)
 
-// EachRuleIsNeeded takes the rules out, one at a time, and wants the package's TestOrders or TestSchedules to notice, within as many
-// schedules as that plays without -short.
+// EachRuleIsNeeded takes the rules out, one at a time, and wants the package's TestOrders, TestMeetings or TestSchedules to notice, within
+// as many schedules as that plays without -short.
 func EachRuleIsNeeded(t *testing.T, c Config, mutants map[string]Mutant) {
 	if testing.Short() {
 		t.Skip("=== SKIPPED: it builds a program of its own; run it without -short ===")
@@ -96,12 +96,15 @@ func EachRuleIsNeeded(t *testing.T, c Config, mutants map[string]Mutant) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(mutants)) {
 		t.Run(name, func(t *testing.T) {
-			out, err := play(name, "TestSchedules", c.short())
-			if err == nil {
-				out, err = play(name, "TestOrders", 0)
-			}
-			if err == nil {
-				out, err = play(name, "TestSchedules", c.ordinary())
+			var out string
+			var err error
+			for _, p := range []struct {
+				test string
+				n    uint64
+			}{{"TestSchedules", c.short()}, {"TestOrders", 0}, {"TestMeetings", 0}, {"TestSchedules", c.ordinary()}} {
+				if out, err = play(name, p.test, p.n); err != nil {
+					break
+				}
 			}
 			found := noticed.FindStringSubmatch(out)
 			if err == nil || found == nil {

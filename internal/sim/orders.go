@@ -23,20 +23,22 @@ var (
 // no more than a few turns. A turn is that a process gives way to another in mid-call, or dies there; while it makes the same step again
 // and again it takes none. The windows that chance does not meet in a thousand schedules are narrow, and not deep: two turns open
 // them (Musuvathi and Qadeer, Iterative Context Bounding for Systematic Testing of Multithreaded Programs, PLDI 2007).
-func Orders(t *testing.T, c Config) {
+func Orders(t *testing.T, c Config) { c.orders(t, races()) }
+
+func (c *Config) orders(t *testing.T, all []race) {
 	most, ways := cmp.Or(*turns, 2), cmp.Or(*variants, 4)
 	if testing.Short() {
 		most, ways = cmp.Or(*turns, 1), cmp.Or(*variants, 2)
 	}
 	var failures atomic.Int32
-	for _, r := range races() {
+	for _, r := range all {
 		t.Run(r.name, func(t *testing.T) {
 			t.Parallel()
 			n := 0
 			for v := range ways {
 				for p := new(path); int(failures.Load()) < *fails; {
 					n++
-					if failed, trace := playOrder(t, &c, &r, c.way(v), p, most); failed != "" {
+					if failed, trace := playOrder(t, c, &r, c.way(v), p, most); failed != "" {
 						failures.Add(1)
 						t.Fatalf("order %d: %s\n%s", n, failed, trace)
 					}
@@ -91,19 +93,30 @@ type order struct {
 	store Store
 	path  *path
 
-	quiet   bool // only one process is there
-	turns   int  // that are left
-	last    *replica
-	op      string // its step
-	alike   int    // how many it has made of that, one after the other
-	running int
-	reps    int
+	config *Config
+
+	turns int  // that are left
+	quiet bool // none is taken
+	live  []*replica
+	now   *replica // which makes the next step
+	fresh bool     // it was just given way to: another turn at once would be none
+	op    string   // its last step
+	alike int      // how many it has made of that, one after the other
+	slept time.Duration
+	dieAt []string // while no turn is taken, it dies before the first of these
 }
 
+// playOrder plays one order, in one of the ways of the store.
 func playOrder(t *testing.T, c *Config, r *race, way uint64, p *path, turns int) (failed, trace string) {
 	synctest.Test(t, func(*testing.T) {
 		s := newScheduler(rand.New(rand.NewPCG(0, 0)), kindsOf(c), true)
-		o := &order{s: s, w: &world{s: s}, store: c.New(rand.New(rand.NewPCG(way, 6))), path: p, turns: turns}
+		o := &order{s: s, config: c, path: p, turns: turns}
+		if r.engine {
+			o.w = newEngine(c, s, way)
+		} else {
+			o.w = &world{s: s, store: c.New(rand.New(rand.NewPCG(way, 6)))}
+		}
+		o.store = o.w.store
 		time.Sleep(time.Hour) // the trouble that a store chose for itself is over by then
 		r.play(o)
 		if v := o.store.Violations(); len(v) > 0 {
@@ -114,17 +127,24 @@ func playOrder(t *testing.T, c *Config, r *race, way uint64, p *path, turns int)
 	return failed, trace
 }
 
-// begin starts a process that makes calls.
+// begin starts a process that makes calls to a driver of its own.
 func (o *order) begin(calls func(context.Context, tus.Storage)) {
-	o.reps++
-	o.running++
-	rep := &replica{w: o.w, slot: o.reps}
-	ctx := as(context.Background(), o.reps)
+	rep := &replica{w: o.w}
 	st := o.store.Storage(&Process{rep})
+	o.beginIn(rep, func(ctx context.Context) { calls(ctx, st) })
+}
+
+func (o *order) beginIn(rep *replica, do func(context.Context)) {
+	o.w.actors++
+	rep.slot = o.w.actors
+	ctx := as(context.Background(), rep.slot)
+	o.s.mu.Lock() // one that died earlier may still be at its end
+	o.live = append(o.live, rep)
+	o.s.mu.Unlock()
 	go func() {
-		calls(ctx, st)
+		do(ctx)
 		o.s.mu.Lock()
-		o.running--
+		o.live = slices.DeleteFunc(o.live, func(r *replica) bool { return r == rep })
 		o.s.mu.Unlock()
 		select {
 		case o.s.wake <- struct{}{}:
@@ -144,71 +164,96 @@ func (o *order) alone(calls func(context.Context, tus.Storage)) {
 
 // play lets what was begun come to its end.
 func (o *order) play() {
-	o.last = nil
+	o.now, o.slept = nil, 0
 	for {
 		synctest.Wait()
 		o.s.mu.Lock()
-		calls := o.ready()
-		switch {
-		case o.running == 0:
+		if len(o.live) == 0 {
 			o.s.mu.Unlock()
 			return
-		case o.s.failed != "":
-			for _, c := range calls {
-				o.die(c.rep)
-			}
-		case len(calls) > 0:
-			o.step(calls)
 		}
+		moves := o.move()
 		o.s.mu.Unlock()
-		if len(calls) == 0 {
-			o.s.sleep(time.Hour)
+		if moves {
+			o.slept = 0
+			time.Sleep(time.Millisecond)
 			continue
 		}
-		time.Sleep(time.Millisecond)
-	}
-}
-
-// ready lists the calls that may go on, first that of the process that made the last one. Of calls that one process makes at once it lists
-// the first.
-func (o *order) ready() []*call {
-	o.s.parked = slices.DeleteFunc(o.s.parked, func(c *call) bool { return c.orphan })
-	calls, _ := o.s.ready()
-	slices.SortStableFunc(calls, func(a, b *call) int {
-		return map[bool]int{true: 1}[a.rep != o.last] - map[bool]int{true: 1}[b.rep != o.last]
-	})
-	return slices.CompactFunc(calls, func(a, b *call) bool { return a.rep == b.rep })
-}
-
-// step lets a call go on, or the process die that made the last one.
-func (o *order) step(calls []*call) {
-	goesOn := calls[0].rep == o.last
-	i, n := 0, len(calls)
-	switch {
-	case o.quiet, goesOn && o.turns == 0:
-	case goesOn && calls[0].op == o.op && o.alike >= 2: // it polls, or deletes a list of pieces
-	case goesOn:
-		if i = o.path.choose(n + 1); i > 0 {
-			o.turns--
+		begun := time.Now()
+		o.s.sleep(time.Hour)
+		if o.slept += time.Since(begun); o.slept > 24*time.Hour {
+			o.fail("nothing moves")
 		}
-	case n > 1:
-		i = o.path.choose(n)
 	}
-	if i == n {
-		o.s.note(calls[0], "killed before")
-		o.die(o.last)
-		return
+}
+
+// move has a process make a step, give way, or die. It reports whether there was one that could.
+func (o *order) move() bool {
+	o.s.parked = slices.DeleteFunc(o.s.parked, func(c *call) bool { return c.orphan })
+	if o.s.failed != "" {
+		for _, rep := range slices.Clone(o.live) {
+			o.die(rep)
+		}
+		return false
 	}
-	if c := calls[i]; c.rep == o.last && c.op == o.op {
-		o.alike++
-	} else {
-		o.last, o.op, o.alike = c.rep, c.op, 1
+	if !slices.Contains(o.live, o.now) {
+		o.turnTo(o.live[o.choose(len(o.live))])
+		o.fresh = false
 	}
-	o.s.let(calls[i], passed, "passes")
+	c := o.next()
+	if c == nil {
+		return false
+	}
+	if o.turns > 0 && !o.fresh && (c.op != o.op || o.alike < 2) { // a process that polls, or deletes a list of pieces, does not give way in the middle
+		others := slices.DeleteFunc(slices.Clone(o.live), func(r *replica) bool { return r == o.now })
+		switch i := o.choose(len(others) + 2); {
+		case i > len(others):
+			o.turns--
+			o.s.note(c, "killed before")
+			o.die(o.now)
+			return true
+		case i > 0:
+			o.turns--
+			o.turnTo(others[i-1])
+			return true
+		}
+	}
+	if slices.Contains(o.dieAt, c.name()) {
+		o.s.note(c, "killed before")
+		o.die(o.now)
+		return true
+	}
+	if o.alike++; c.op != o.op {
+		o.op, o.alike = c.op, 1
+	}
+	o.fresh = false
+	o.s.let(c, passed, "passes")
+	return true
+}
+
+func (o *order) choose(n int) int {
+	if o.quiet || n == 1 {
+		return 0
+	}
+	return o.path.choose(n)
+}
+
+func (o *order) turnTo(rep *replica) { o.now, o.fresh, o.op, o.alike = rep, true, "", 0 }
+
+// next returns the call that the process is about to make. Of those that it makes at once it is the first; alone with it are clients, which
+// are no processes.
+func (o *order) next() *call {
+	calls, _ := o.s.ready()
+	i := slices.IndexFunc(calls, func(c *call) bool { return c.rep == o.now || o.quiet })
+	if i < 0 {
+		return nil
+	}
+	return calls[i]
 }
 
 func (o *order) die(rep *replica) {
 	rep.dead = true
+	o.live = slices.DeleteFunc(o.live, func(r *replica) bool { return r == rep })
 	o.s.parked = slices.DeleteFunc(o.s.parked, func(c *call) bool {
 		if c.rep == rep {
 			c.verdict <- died

@@ -11,8 +11,9 @@ import (
 
 // A race is what was before, calls at once, and what must be so when they have ended.
 type race struct {
-	name string
-	play func(*order)
+	name   string
+	play   func(*order)
+	engine bool // it is of requests to the whole engine, not of calls to a driver
 }
 
 // An adder adds a race under a name.
@@ -21,7 +22,7 @@ type adder func(play func(*order), format string, args ...any)
 // races are of two calls each, under different leases: the newer one's makes the other late.
 func races() (all []race) {
 	add := func(play func(*order), format string, args ...any) {
-		all = append(all, race{fmt.Sprintf(format, args...), play})
+		all = append(all, race{name: fmt.Sprintf(format, args...), play: play})
 	}
 	for _, size := range []int{0, 40, 130} {
 		endings(add, size)

@@ -25,3 +25,6 @@ func TestASeedIsASchedule(t *testing.T) {
 }
 
 func TestOrders(t *testing.T) { Orders(t, inMemory) }
+
+// Requests to the whole engine that meet.
+func TestMeetings(t *testing.T) { inMemory.orders(t, meetings()) }
