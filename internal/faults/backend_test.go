@@ -16,6 +16,7 @@ type arrival struct {
 	*http.Request
 	body []byte
 	err  error // of reading the body
+	at   time.Time
 }
 
 // A backend is a plain server that keeps what arrives. It answers with 2000 bytes and two trailers, or to a PUT with the size of its
@@ -49,7 +50,7 @@ func (b *backend) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	b.mu.Lock()
 	b.busy++
 	b.mu.Unlock()
-	a := arrival{Request: r}
+	a := arrival{Request: r, at: time.Now()}
 	a.body, a.err = io.ReadAll(r.Body)
 	w.Header()["Content-Type"], w.Header()["Date"] = nil, nil
 	if r.Method == http.MethodPut {

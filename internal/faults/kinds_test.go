@@ -159,10 +159,12 @@ func TestAHeldRequestArrivesLateOrNever(t *testing.T) {
 			t.Run(fmt.Sprintf("%s/leaves=%v", v.name, leaves), func(t *testing.T) {
 				t.Parallel()
 				b := newBackend(t)
-				var leave sync.Map // by target, what ends the client's wait
+				const stall = 3 * time.Second
+				var held, leave sync.Map // by target: since when, and what ends the client's wait
 				p := newProxy(t, b.URL, Options{
-					Service: v.service, Odds: always(Stall), Stall: 3 * time.Second,
+					Service: v.service, Odds: always(Stall), Stall: stall,
 					Observe: func(e Event) {
+						held.Store(e.Target, time.Now())
 						if end, ok := leave.Load(e.Target); ok && leaves {
 							end.(context.CancelFunc)()
 						}
@@ -200,6 +202,9 @@ func TestAHeldRequestArrivesLateOrNever(t *testing.T) {
 				for _, a := range seen {
 					if a.err != nil || !bytes.Equal(a.body, body) {
 						t.Errorf("%d bytes arrived of %d, %v", len(a.body), len(body), a.err)
+					}
+					if since, ok := held.Load(a.URL.Path); !ok || a.at.Sub(since.(time.Time)) < stall {
+						t.Errorf("%s arrived before its time", a.URL.Path)
 					}
 				}
 				if _, done := p.Counts(); done[Stall] != n {
