@@ -165,20 +165,25 @@ func meet(t *testing.T, one, two *server) (conflicts, superseded float64) {
 	for one.value("state_calls_total", "call", "acquire", "result", "ok") == acquired {
 		time.Sleep(20 * time.Millisecond)
 	}
-	if resp := two.request(http.MethodPatch, path, []byte("y"), "Upload-Offset", fmt.Sprint(two.offset(path))); resp.StatusCode != http.StatusLocked && resp.StatusCode != http.StatusConflict {
-		t.Logf("the writer has lost its lease: %s", resp.Status)
-	}
+	before := two.value("lease_conflicts_total")
+	beside := two.request(http.MethodPatch, path, []byte("y"), "Upload-Offset", fmt.Sprint(two.offset(path)))
 	conflicts = two.value("lease_conflicts_total")
+	if conflicts > before && beside.StatusCode != http.StatusLocked && beside.StatusCode != http.StatusConflict {
+		t.Errorf("beside a living writer: %s", beside.Status)
+	}
+	before = one.value("superseded_commits_total")
 	if resp := two.request(http.MethodDelete, path, nil); resp.StatusCode != http.StatusNoContent {
 		t.Errorf("%s", resp.Status)
 	}
-	if resp := <-f.answer; resp != nil && resp.StatusCode != http.StatusNotFound {
-		t.Logf("the writer is answered %s", resp.Status)
-	}
+	answered := <-f.answer
 	close(ended)
 	_ = f.rest.Close()
 	typing.Wait()
-	return conflicts, one.value("superseded_commits_total")
+	superseded = one.value("superseded_commits_total")
+	if superseded > before && answered != nil && answered.StatusCode != http.StatusNotFound {
+		t.Errorf("the writer is answered %s", answered.Status)
+	}
+	return conflicts, superseded
 }
 
 func TestMetricsCanBeReadUntilTheServerHasDrained(t *testing.T) {
