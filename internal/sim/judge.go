@@ -79,12 +79,7 @@ func (o *order) mustEnd(l *life) {
 // mustBeGone removes the upload where that is left to do, and wants nothing of it after a sweep.
 func (o *order) mustBeGone(l *life) {
 	if !l.removed {
-		o.persist(func(ctx context.Context, st tus.Storage) error {
-			lease := l.lease(st, 0)
-			lease.Upload.Phase = tus.Doomed
-			return st.Remove(ctx, lease)
-		})
-		l.removed = true
+		o.persist(l.remove)
 	}
 	o.sweep(append([]*life{l}, l.parts...)...)
 	if left := o.store.Pieces(l.up.ID); len(left) > 0 {

@@ -56,8 +56,25 @@ func (l *life) put(ctx context.Context, st tus.Storage, to int) error {
 	return err
 }
 
-// place calls Complete, or what takes its place.
-func (l *life) place(ctx context.Context, st tus.Storage, lease tus.Lease) error {
+// spill appends n bytes under a new lease, and does not commit.
+func (l *life) spill(ctx context.Context, st tus.Storage, n int) {
+	lease := l.lease(st, n)
+	_, _ = st.Append(ctx, lease, bytes.NewReader(l.data[lease.Upload.Offset:][:n]))
+}
+
+// remove calls Remove under a new lease. When that has ended well, the record goes.
+func (l *life) remove(ctx context.Context, st tus.Storage) error {
+	lease := l.lease(st, 0)
+	lease.Upload.Phase = tus.Doomed
+	err := st.Remove(ctx, lease)
+	l.removed = l.removed || err == nil
+	return err
+}
+
+// place calls Complete, or what takes its place, under a new lease.
+func (l *life) place(ctx context.Context, st tus.Storage) error {
+	lease := l.lease(st, 0)
+	lease.Upload.Phase = tus.Sealed
 	if l.up.Concat.Role != tus.Final {
 		_, err := st.Complete(ctx, lease)
 		return err
@@ -77,8 +94,6 @@ func (l *life) rest(ctx context.Context, st tus.Storage) error {
 			return err
 		}
 	}
-	lease := l.lease(st, 0)
 	l.up.Phase = max(l.up.Phase, tus.Sealed)
-	lease.Upload.Phase = tus.Sealed
-	return l.place(ctx, st, lease)
+	return l.place(ctx, st)
 }

@@ -139,14 +139,6 @@ func (o *order) process() *replica {
 	return o.w.slots[n]
 }
 
-// quietly does something without a turn, to its end.
-func (o *order) quietly(do func()) {
-	o.quiet = true
-	do()
-	o.play()
-	o.quiet = false
-}
-
 // ask begins a request, and hands its answer over where its process lives to give one. It takes what was acknowledged before.
 func (o *order) ask(f *file, method string, id tus.ID, data []byte, header map[string]string, answered func(c *client, id tus.ID, before int64, r *reply)) {
 	rep := o.process()
@@ -242,7 +234,7 @@ func (o *order) sweeping(*file) {
 
 // stopBeforeTheEnd sends the rest, by a process that dies before the object is in place, and lets its lease end.
 func (o *order) stopBeforeTheEnd(f *file) {
-	o.dieAt = kindsOf(o.config).rare
+	o.dieAt = o.s.kinds.rare
 	o.quietly(func() { o.patch(f) })
 	o.dieAt = nil
 	time.Sleep(time.Minute)

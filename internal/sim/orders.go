@@ -93,8 +93,6 @@ type order struct {
 	store Store
 	path  *path
 
-	config *Config
-
 	turns int  // that are left
 	quiet bool // none is taken
 	live  []*replica
@@ -110,7 +108,7 @@ type order struct {
 func playOrder(t *testing.T, c *Config, r *race, way uint64, p *path, turns int) (failed, trace string) {
 	synctest.Test(t, func(*testing.T) {
 		s := newScheduler(rand.New(rand.NewPCG(0, 0)), kindsOf(c), true)
-		o := &order{s: s, config: c, path: p, turns: turns}
+		o := &order{s: s, path: p, turns: turns}
 		if r.engine {
 			o.w = newEngine(c, s, way)
 		} else {
@@ -156,8 +154,13 @@ func (o *order) beginIn(rep *replica, do func(context.Context)) {
 
 // alone makes calls in a process that nothing happens to.
 func (o *order) alone(calls func(context.Context, tus.Storage)) {
+	o.quietly(func() { o.begin(calls) })
+}
+
+// quietly plays what is begun without a turn.
+func (o *order) quietly(begin func()) {
 	o.quiet = true
-	o.begin(calls)
+	begin()
 	o.play()
 	o.quiet = false
 }

@@ -1,7 +1,6 @@
 package sim
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"time"
@@ -152,28 +151,18 @@ func (o *order) joined(sizes []int) *life {
 
 // complete begins to put the object in place, under a lease of its own.
 func (o *order) complete(l *life) {
-	o.begin(func(ctx context.Context, st tus.Storage) {
-		lease := l.lease(st, 0)
-		lease.Upload.Phase = tus.Sealed
-		o.placed(l, l.place(ctx, st, lease))
-	})
+	o.begin(func(ctx context.Context, st tus.Storage) { o.placed(l, l.place(ctx, st)) })
 }
 
 // append begins to append what is next, which is not committed.
 func (o *order) append(l *life) {
-	o.begin(func(ctx context.Context, st tus.Storage) {
-		lease := l.lease(st, 60)
-		_, _ = st.Append(ctx, lease, bytes.NewReader(l.data[lease.Upload.Offset:][:60]))
-	})
+	o.begin(func(ctx context.Context, st tus.Storage) { l.spill(ctx, st, 60) })
 }
 
 // spoil leaves behind what was appended and is not committed.
 func (o *order) spoil(l *life) {
 	if len(l.data) > 0 {
-		o.alone(func(ctx context.Context, st tus.Storage) {
-			lease := l.lease(st, 20)
-			_, _ = st.Append(ctx, lease, bytes.NewReader(l.data[lease.Upload.Offset:][:20]))
-		})
+		o.alone(func(ctx context.Context, st tus.Storage) { l.spill(ctx, st, 20) })
 	}
 }
 
@@ -182,15 +171,11 @@ func (o *order) bring(l *life) {
 	o.begin(func(ctx context.Context, st tus.Storage) { o.placed(l, l.rest(ctx, st)) })
 }
 
-// remove begins to remove an upload. When that has ended well, its record goes.
+// remove begins to remove an upload.
 func (o *order) remove(l *life) {
 	l.gone = true
 	o.begin(func(ctx context.Context, st tus.Storage) {
-		lease := l.lease(st, 0)
-		lease.Upload.Phase = tus.Doomed
-		if st.Remove(ctx, lease) == nil {
-			l.removed = true
-		}
+		_ = l.remove(ctx, st) // what it could not do is left to mustBeGone
 	})
 }
 
